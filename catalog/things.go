@@ -1,8 +1,6 @@
 package catalog
 
 import (
-	"time"
-
 	"tributary/attribution"
 )
 
@@ -11,10 +9,10 @@ import (
 
 // A Frame is what every thing has beside its fields.
 type Frame struct {
-	ID         string     `json:"id"`
-	CreatedAt  time.Time  `json:"created_at"`
-	UpdatedAt  time.Time  `json:"updated_at"`
-	ArchivedAt *time.Time `json:"archived_at,omitempty"`
+	ID         string               `json:"id"`
+	CreatedAt  attribution.Instant  `json:"created_at"`
+	UpdatedAt  attribution.Instant  `json:"updated_at"`
+	ArchivedAt *attribution.Instant `json:"archived_at,omitempty"`
 }
 
 // AdvertiserFields are what a client writes of an advertiser.
@@ -105,53 +103,53 @@ type CostPer struct {
 
 // CampaignFields are what a client writes of a campaign.
 type CampaignFields struct {
-	AdvertiserID        string              `json:"advertiser_id"`
-	Title               string              `json:"title" example:"Spring"`
-	Kind                string              `json:"kind" doc:"social, url, code or commerce"`
-	Platforms           []string            `json:"platforms"`
-	StartsAt            time.Time           `json:"starts_at"`
-	EndsAt              time.Time           `json:"ends_at"`
-	SelectionStartsAt   *time.Time          `json:"selection_starts_at,omitempty"`
-	Timezone            string              `json:"timezone,omitempty" doc:"IANA time zone; the advertiser's by default"`
-	Currency            string              `json:"currency,omitempty" doc:"ISO 4217; the advertiser's by default"`
-	Destination         string              `json:"destination,omitempty" doc:"Required unless kind is social"`
-	Tracking            *bool               `json:"tracking,omitempty" doc:"Links and codes; true by default, false for social"`
-	TrackPosts          *bool               `json:"track_posts,omitempty" doc:"Posts; true by default for social"`
-	Country             string              `json:"country,omitempty"`
-	Category            string              `json:"category,omitempty"`
-	Visibility          string              `json:"visibility,omitempty" doc:"open (default), closed or invite"`
-	Approval            string              `json:"approval,omitempty" doc:"auto (default) or manual"`
-	Eligibility         Eligibility         `json:"eligibility,omitzero"`
-	MultiPost           bool                `json:"multi_post,omitempty"`
-	RequireDraft        bool                `json:"require_draft,omitempty"`
-	Hashtags            []string            `json:"hashtags,omitempty" doc:"3 or more when only posts are required"`
-	Description         string              `json:"description,omitempty"`
-	Requirements        string              `json:"requirements,omitempty"`
-	ProductURL          string              `json:"product_url,omitempty"`
-	MaterialURL         string              `json:"material_url,omitempty"`
-	ThumbnailURL        string              `json:"thumbnail_url,omitempty"`
-	SampleURLs          []string            `json:"sample_urls,omitempty"`
-	Contacts            Contacts            `json:"contacts,omitzero"`
-	Budget              *Budget             `json:"budget,omitempty"`
-	MarginRate          attribution.Decimal `json:"margin_rate,omitempty" doc:"Share of the cost kept by the platform; 0.33 by default"`
-	AgencyMarginRate    attribution.Decimal `json:"agency_margin_rate,omitempty" doc:"Share of the cost kept by the agency; 0 by default"`
-	MaxCreatorPayout    attribution.Decimal `json:"max_creator_payout,omitempty"`
-	CostPer             *CostPer            `json:"cost_per,omitempty"`
-	Terms               *attribution.Terms  `json:"terms,omitempty" doc:"Required unless terms_template_id is given"`
-	TermsTemplateID     string              `json:"terms_template_id,omitempty"`
-	InactiveDestination string              `json:"inactive_destination,omitempty" doc:"Where disabled and expired links lead; the destination by default"`
+	AdvertiserID        string               `json:"advertiser_id"`
+	Title               string               `json:"title" example:"Spring"`
+	Kind                string               `json:"kind" doc:"social, url, code or commerce"`
+	Platforms           []string             `json:"platforms"`
+	StartsAt            attribution.Instant  `json:"starts_at"`
+	EndsAt              attribution.Instant  `json:"ends_at"`
+	SelectionStartsAt   *attribution.Instant `json:"selection_starts_at,omitempty"`
+	Timezone            string               `json:"timezone,omitempty" doc:"IANA time zone; the advertiser's by default"`
+	Currency            string               `json:"currency,omitempty" doc:"ISO 4217; the advertiser's by default"`
+	Destination         string               `json:"destination,omitempty" doc:"Required unless kind is social"`
+	Tracking            *bool                `json:"tracking,omitempty" doc:"Links and codes; true by default, false for social"`
+	TrackPosts          *bool                `json:"track_posts,omitempty" doc:"Posts; true by default for social"`
+	Country             string               `json:"country,omitempty"`
+	Category            string               `json:"category,omitempty"`
+	Visibility          string               `json:"visibility,omitempty" doc:"open (default), closed or invite"`
+	Approval            string               `json:"approval,omitempty" doc:"auto (default) or manual"`
+	Eligibility         Eligibility          `json:"eligibility,omitzero"`
+	MultiPost           bool                 `json:"multi_post,omitempty"`
+	RequireDraft        bool                 `json:"require_draft,omitempty"`
+	Hashtags            []string             `json:"hashtags,omitempty" doc:"3 or more when only posts are required"`
+	Description         string               `json:"description,omitempty"`
+	Requirements        string               `json:"requirements,omitempty"`
+	ProductURL          string               `json:"product_url,omitempty"`
+	MaterialURL         string               `json:"material_url,omitempty"`
+	ThumbnailURL        string               `json:"thumbnail_url,omitempty"`
+	SampleURLs          []string             `json:"sample_urls,omitempty"`
+	Contacts            Contacts             `json:"contacts,omitzero"`
+	Budget              *Budget              `json:"budget,omitempty"`
+	MarginRate          attribution.Decimal  `json:"margin_rate,omitempty" doc:"Share of the cost kept by the platform; 0.33 by default"`
+	AgencyMarginRate    attribution.Decimal  `json:"agency_margin_rate,omitempty" doc:"Share of the cost kept by the agency; 0 by default"`
+	MaxCreatorPayout    attribution.Decimal  `json:"max_creator_payout,omitempty"`
+	CostPer             *CostPer             `json:"cost_per,omitempty"`
+	Terms               *attribution.Terms   `json:"terms,omitempty" doc:"Required unless terms_template_id is given"`
+	TermsTemplateID     string               `json:"terms_template_id,omitempty"`
+	InactiveDestination string               `json:"inactive_destination,omitempty" doc:"Where disabled and expired links lead; the destination by default"`
 }
 
 // A Campaign is an offer of one advertiser to creators.
 type Campaign struct {
 	Frame
 	CampaignFields
-	Budget       *BudgetState `json:"budget,omitempty"` // stands before the field a client writes
-	Status       string       `json:"status" doc:"Derived: draft, upcoming, ongoing, over_budget, finished, paused or closed"`
-	TermsVersion int          `json:"terms_version"`
-	ApprovedAt   *time.Time   `json:"approved_at,omitempty"`
-	PausedAt     *time.Time   `json:"paused_at,omitempty"`
-	ClosedAt     *time.Time   `json:"closed_at,omitempty"`
+	Budget       *BudgetState         `json:"budget,omitempty"` // stands before the field a client writes
+	Status       string               `json:"status" doc:"Derived: draft, upcoming, ongoing, over_budget, finished, paused or closed"`
+	TermsVersion int                  `json:"terms_version"`
+	ApprovedAt   *attribution.Instant `json:"approved_at,omitempty"`
+	PausedAt     *attribution.Instant `json:"paused_at,omitempty"`
+	ClosedAt     *attribution.Instant `json:"closed_at,omitempty"`
 }
 
 // ParticipationFields are what a client writes of a creator in a campaign.
@@ -165,21 +163,21 @@ type ParticipationFields struct {
 // A Participation is a creator in a campaign.
 type Participation struct {
 	ParticipationFields
-	CampaignID string     `json:"campaign_id"`
-	JoinedAt   *time.Time `json:"joined_at,omitempty"`
-	CreatedAt  time.Time  `json:"created_at"`
-	UpdatedAt  time.Time  `json:"updated_at"`
+	CampaignID string               `json:"campaign_id"`
+	JoinedAt   *attribution.Instant `json:"joined_at,omitempty"`
+	CreatedAt  attribution.Instant  `json:"created_at"`
+	UpdatedAt  attribution.Instant  `json:"updated_at"`
 }
 
 // TaskFields are what a client writes of a task.
 type TaskFields struct {
-	CampaignID string              `json:"campaign_id"`
-	CreatorID  string              `json:"creator_id"`
-	Platform   string              `json:"platform"`
-	Title      string              `json:"title,omitempty"`
-	Fee        attribution.Decimal `json:"fee,omitempty" doc:"Flat pay for the task, in the campaign's currency"`
-	DueAt      *time.Time          `json:"due_at,omitempty"`
-	Status     string              `json:"status,omitempty" doc:"open (default), submitted, approved, rejected or cancelled"`
+	CampaignID string               `json:"campaign_id"`
+	CreatorID  string               `json:"creator_id"`
+	Platform   string               `json:"platform"`
+	Title      string               `json:"title,omitempty"`
+	Fee        attribution.Decimal  `json:"fee,omitempty" doc:"Flat pay for the task, in the campaign's currency"`
+	DueAt      *attribution.Instant `json:"due_at,omitempty"`
+	Status     string               `json:"status,omitempty" doc:"open (default), submitted, approved, rejected or cancelled"`
 }
 
 // A Task is one piece of work of one creator on one platform.
@@ -201,7 +199,7 @@ type LinkFields struct {
 	Sub5        string                        `json:"sub5,omitempty"`
 	Rules       []attribution.DestinationRule `json:"rules,omitempty" doc:"The first that matches decides the destination"`
 	Split       []attribution.SplitArm        `json:"split,omitempty" doc:"Weighted destinations for everybody no rule matched"`
-	ExpiresAt   *time.Time                    `json:"expires_at,omitempty"`
+	ExpiresAt   *attribution.Instant          `json:"expires_at,omitempty"`
 	MaxClicks   int64                         `json:"max_clicks,omitempty"`
 	Label       string                        `json:"label,omitempty"`
 	Disabled    bool                          `json:"disabled,omitempty" doc:"Sends shoppers to the campaign's inactive destination"`
@@ -230,18 +228,18 @@ const (
 
 // KeyFields are what a client writes of an API key.
 type KeyFields struct {
-	Role         string     `json:"role" doc:"admin, advertiser, creator or ingest"`
-	AdvertiserID string     `json:"advertiser_id,omitempty" doc:"Required for roles advertiser and ingest"`
-	CreatorID    string     `json:"creator_id,omitempty" doc:"Required for role creator"`
-	Name         string     `json:"name,omitempty"`
-	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
+	Role         string               `json:"role" doc:"admin, advertiser, creator or ingest"`
+	AdvertiserID string               `json:"advertiser_id,omitempty" doc:"Required for roles advertiser and ingest"`
+	CreatorID    string               `json:"creator_id,omitempty" doc:"Required for role creator"`
+	Name         string               `json:"name,omitempty"`
+	ExpiresAt    *attribution.Instant `json:"expires_at,omitempty"`
 }
 
 // A Key is an API key without its secret.
 type Key struct {
 	Frame
 	KeyFields
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	LastUsedAt *attribution.Instant `json:"last_used_at,omitempty"`
 }
 
 // A Scope is whose eyes a call sees with. The zero Scope sees nothing; an admin
