@@ -17,6 +17,7 @@ type LinkIdentity struct {
 	CreatorID    string
 	AdvertiserID string
 	Platform     string
+	Currency     string // the campaign's: figures of several currencies are never mixed
 }
 
 // A Click is one hit on a tracking link as the tracker saw it. Byte slices
@@ -89,8 +90,8 @@ func DecodeIdentity(encoded []byte) (LinkIdentity, error) {
 	return id, nil
 }
 
-func (id *LinkIdentity) texts() [7]*string {
-	return [...]*string{&id.LinkID, &id.TaskID, &id.PostID, &id.CampaignID, &id.CreatorID, &id.AdvertiserID, &id.Platform}
+func (id *LinkIdentity) texts() [8]*string {
+	return [...]*string{&id.LinkID, &id.TaskID, &id.PostID, &id.CampaignID, &id.CreatorID, &id.AdvertiserID, &id.Platform, &id.Currency}
 }
 
 // AppendClick appends the encoding of c to dst.

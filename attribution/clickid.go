@@ -16,7 +16,7 @@ import (
 //	byte  0      version
 //	bytes 1–6    milliseconds since the Unix epoch, big endian
 //	byte  7      key id
-//	bytes 8–23   sealed: link number (6 bytes), verdict, flags, 64 random bits
+//	bytes 8–23   sealed: link number (6 bytes), verdict, why it cannot earn, 64 random bits
 //	bytes 24–31  MAC over bytes 0–23
 //
 // The sealed part is one AES-128 block under the key's first half. It holds 64
@@ -46,9 +46,10 @@ var ErrClickForged = errors.New("click id is forged or altered")
 
 // A ClickToken is what a click id says.
 type ClickToken struct {
-	AtMs    int64
-	Link    uint64 // the link's number in the catalog
-	Verdict Verdict
+	AtMs      int64
+	Link      uint64 // the link's number in the catalog
+	Verdict   Verdict
+	Unpayable Unpayable // as the tracker saw it at the click
 }
 
 type clickKey struct{ seal, mac cipher.Block }
@@ -97,7 +98,7 @@ func (m *ClickMinter) Append(dst []byte, ring *ClickKeyring, token ClickToken, r
 	raw := &m.raw
 	binary.BigEndian.PutUint64(raw[:8], uint64(token.AtMs)<<8|uint64(ring.current))
 	raw[0] = clickIDVersion
-	binary.BigEndian.PutUint64(raw[8:], token.Link<<16|uint64(token.Verdict)<<8)
+	binary.BigEndian.PutUint64(raw[8:], token.Link<<16|uint64(token.Verdict)<<8|uint64(token.Unpayable))
 	binary.BigEndian.PutUint64(raw[16:], random)
 	key.seal.Encrypt(raw[sealedStart:clickIDMACStart], raw[sealedStart:clickIDMACStart])
 	copy(raw[clickIDMACStart:], m.macOf(key))
@@ -120,11 +121,12 @@ func (m *ClickMinter) Open(ring *ClickKeyring, id []byte) (ClickToken, error) {
 	key.seal.Decrypt(raw[sealedStart:clickIDMACStart], raw[sealedStart:clickIDMACStart])
 	sealed := binary.BigEndian.Uint64(raw[8:])
 	token := ClickToken{
-		AtMs:    int64(binary.BigEndian.Uint64(raw[:8]) << 8 >> 16),
-		Link:    sealed >> 16,
-		Verdict: Verdict(sealed >> 8),
+		AtMs:      int64(binary.BigEndian.Uint64(raw[:8]) << 8 >> 16),
+		Link:      sealed >> 16,
+		Verdict:   Verdict(sealed >> 8),
+		Unpayable: Unpayable(sealed),
 	}
-	if token.Verdict >= verdictCount {
+	if token.Verdict >= verdictCount || token.Unpayable >= unpayableCount {
 		return ClickToken{}, ErrClickForged
 	}
 	return token, nil

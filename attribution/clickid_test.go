@@ -21,7 +21,7 @@ func TestClickIDSaysWhatItWasMintedWith(t *testing.T) {
 	var m ClickMinter
 	for _, want := range []ClickToken{
 		{AtMs: 1_800_000_000_000, Link: 1, Verdict: Valid},
-		{AtMs: 0, Link: maxLinkNumber, Verdict: RateAbove},
+		{AtMs: 0, Link: maxLinkNumber, Verdict: RateAbove, Unpayable: LinkExpired},
 		{AtMs: 1<<48 - 1, Link: 0, Verdict: Bot},
 	} {
 		id := m.Append(nil, ring, want, 42)

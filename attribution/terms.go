@@ -22,6 +22,16 @@ type Terms struct {
 	Caps            []Cap             `json:"caps,omitempty"`
 }
 
+// A TermsOverride is what one creator is promised instead.
+type TermsOverride struct {
+	Events map[string]Payout `json:"events" doc:"Payout by event name"`
+}
+
+// Check records every field of the override that cannot be accepted.
+func (o TermsOverride) Check(c *Checker, location, currency string) {
+	checkEvents(c, location, currency, o.Events)
+}
+
 // A Payout is what one event earns.
 type Payout struct {
 	Type   string  `json:"type" doc:"percent, flat or none"`
@@ -101,12 +111,7 @@ func orDefault(s, fallback string) string {
 // Check records every field of the terms that cannot be accepted, under
 // location ("body.terms"). Amounts are in currency.
 func (t Terms) Check(c *Checker, location, currency string) {
-	c.Require(len(t.Events) > 0 && len(t.Events) <= MaxEvents, location+".events", "must name 1 to %d events", MaxEvents)
-	for _, name := range slices.Sorted(maps.Keys(t.Events)) {
-		at := location + ".events." + name
-		c.Require(validEventName(name), at, "an event name is 1 to %d of a-z, 0-9, _ and -", maxEventName)
-		t.Events[name].check(c, at, currency)
-	}
+	checkEvents(c, location, currency, t.Events)
 	c.Require(len(t.Groups) <= MaxGroups, location+".groups", "must be at most %d", MaxGroups)
 	ranks := map[int]bool{}
 	for i, g := range t.Groups {
@@ -125,6 +130,15 @@ func (t Terms) Check(c *Checker, location, currency string) {
 	c.Require(len(t.Caps) <= MaxCaps, location+".caps", "must be at most %d", MaxCaps)
 	for i, limit := range t.Caps {
 		limit.check(c, location+".caps["+strconv.Itoa(i)+"]", currency)
+	}
+}
+
+func checkEvents(c *Checker, location, currency string, events map[string]Payout) {
+	c.Require(len(events) > 0 && len(events) <= MaxEvents, location+".events", "must name 1 to %d events", MaxEvents)
+	for _, name := range slices.Sorted(maps.Keys(events)) {
+		at := location + ".events." + name
+		c.Require(validEventName(name), at, "an event name is 1 to %d of a-z, 0-9, _ and -", maxEventName)
+		events[name].check(c, at, currency)
 	}
 }
 

@@ -154,10 +154,10 @@ type Campaign struct {
 
 // ParticipationFields are what a client writes of a creator in a campaign.
 type ParticipationFields struct {
-	CreatorID     string              `json:"creator_id"`
-	Status        string              `json:"status,omitempty" doc:"invited, applied, joined (default), rejected or unavailable"`
-	TermsOverride *attribution.Payout `json:"terms_override,omitempty" doc:"This creator's own commission"`
-	Tier          string              `json:"tier,omitempty" doc:"preferred, standard (default) or low"`
+	CreatorID     string                     `json:"creator_id"`
+	Status        string                     `json:"status,omitempty" doc:"invited, applied, joined (default), rejected or unavailable"`
+	TermsOverride *attribution.TermsOverride `json:"terms_override,omitempty" doc:"This creator's own commission"`
+	Tier          string                     `json:"tier,omitempty" doc:"preferred, standard (default) or low"`
 }
 
 // A Participation is a creator in a campaign.

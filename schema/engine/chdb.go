@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
-	"strings"
-	"sync"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -62,11 +59,10 @@ func loadLibrary(path string) (*chdb, error) {
 }
 
 // conn is one connection to the engine: a session with its own settings and
-// current database. It runs one query at a time; calls are serialised.
+// current database, for one query at a time. Opening one takes about 0.1 ms.
 type conn struct {
 	lib    *chdb
 	handle *unsafe.Pointer
-	mu     sync.Mutex
 }
 
 // parameter is a value for a {name:Type} placeholder, in TSV-escaped text as ClickHouse reads it.
@@ -88,21 +84,14 @@ func (c *chdb) open(args []string) (*conn, error) {
 }
 
 func (c *conn) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.handle != nil {
-		c.lib.closeConn(c.handle)
-		c.handle = nil
-	}
+	c.lib.closeConn(c.handle)
 }
 
 // exec runs a statement whole and hands its output, if any, to write.
 func (c *conn) exec(query, format string, params []parameter, write func([]byte) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	result := c.start(c.lib.query, query, format, params)
 	if result == nil {
-		return &Exception{Code: codeUnknown, Message: "the engine returned nothing"}
+		return exceptionf(codeUnknown, "the engine returned nothing")
 	}
 	defer c.lib.resultDestroy(result)
 	_, err := c.deliver(result, write)
@@ -113,11 +102,9 @@ func (c *conn) exec(query, format string, params []parameter, write func([]byte)
 // chunk, so that a large result never stands in memory whole. The first call
 // of write comes after the first chunk succeeded.
 func (c *conn) stream(query, format string, params []parameter, write func([]byte) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	stream := c.start(c.lib.streamQuery, query, format, params)
 	if stream == nil {
-		return &Exception{Code: codeUnknown, Message: "the engine returned nothing"}
+		return exceptionf(codeUnknown, "the engine returned nothing")
 	}
 	defer c.lib.resultDestroy(stream)
 	if text := c.lib.resultError(stream); text != "" {
@@ -126,16 +113,15 @@ func (c *conn) stream(query, format string, params []parameter, write func([]byt
 	for {
 		chunk := c.lib.streamFetch(*c.handle, stream)
 		if chunk == nil {
-			return &Exception{Code: codeUnknown, Message: "the engine returned nothing"}
+			return exceptionf(codeUnknown, "the engine returned nothing")
 		}
 		n, err := c.deliver(chunk, write)
 		c.lib.resultDestroy(chunk)
-		var exception *Exception
-		if errors.As(err, &exception) {
-			return err
-		}
-		if err != nil { // the reader went away
-			c.lib.streamCancel(*c.handle, stream)
+		if err != nil {
+			var failed *exception
+			if !errors.As(err, &failed) { // the reader went away, the query has not ended
+				c.lib.streamCancel(*c.handle, stream)
+			}
 			return err
 		}
 		if n == 0 {
@@ -179,28 +165,4 @@ func cString(s string) *byte {
 	b := make([]byte, len(s)+1)
 	copy(b, s)
 	return &b[0]
-}
-
-// Exception is an error of ClickHouse itself, with its code as in a server.
-type Exception struct {
-	Code    int
-	Message string // complete, "Code: 60. DB::Exception: …"
-}
-
-// codeUnknown is ClickHouse's UNKNOWN_EXCEPTION, for errors that carry no code.
-const codeUnknown = 1002
-
-func (e *Exception) Error() string { return e.Message }
-
-// parseException reads the code out of "Code: 60. DB::Exception: …".
-func parseException(text string) *Exception {
-	text = strings.TrimSpace(text)
-	if rest, found := strings.CutPrefix(text, "Code: "); found {
-		if digits, _, found := strings.Cut(rest, "."); found {
-			if code, err := strconv.Atoi(digits); err == nil && code > 0 {
-				return &Exception{Code: code, Message: text}
-			}
-		}
-	}
-	return &Exception{Code: codeUnknown, Message: fmt.Sprintf("Code: %d. DB::Exception: %s", codeUnknown, text)}
 }

@@ -1,0 +1,226 @@
+package redirect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"tributary/attribution"
+	"tributary/redirect/geo"
+	"tributary/redirect/links"
+	"tributary/redirect/verdict"
+	"tributary/redirect/visitor"
+)
+
+// The bounds of what a client may send and how long it may take.
+const (
+	// requestTimeout bounds reading one request, idling before it, and writing
+	// its answer.
+	requestTimeout = 30 * time.Second
+	// maxHeaderBytes bounds the request line and headers. A tracker on a brand's
+	// subdomain is sent the brand's cookies, which are several KiB.
+	maxHeaderBytes = 16 << 10
+	// maxBodyBytes bounds an array of conversions.
+	maxBodyBytes = 8 << 20
+	// maxConnections bounds how many are open at once.
+	maxConnections = 64 << 10
+)
+
+// A ClickLog takes click records out of kill -9's reach.
+type ClickLog interface {
+	// Append returns when the record is as safe as the log is configured for, or
+	// with an error when that took too long. shard spreads appenders.
+	Append(shard uint32, record []byte) error
+	// Unrecorded counts the records that were refused and did not land after all.
+	Unrecorded() uint64
+	// Writable reports whether the log takes records.
+	Writable() bool
+}
+
+// Options are what a Server works with. All but Now are required, except as
+// said.
+type Options struct {
+	Links          *links.Index
+	Limits         *links.Limits
+	Rules          *verdict.Rules
+	Rates          *verdict.RateWindow
+	Geo            *geo.Databases
+	Salts          *visitor.Salts
+	ClickKeys      *attribution.ClickKeyring
+	Clicks         ClickLog
+	DescribeAgent  func(userAgent string) (device, os string) // asked only by rules that target devices
+	TrustedProxies []netip.Prefix                             // optional
+	Registerer     prometheus.Registerer
+	Logger         *slog.Logger
+	Now            func() time.Time // optional: a rehearsal's clock
+}
+
+// A Server is the tracker's HTTP server.
+type Server struct {
+	options   Options
+	rules     atomic.Pointer[verdict.Rules]
+	addresses clientAddresses
+	http      fasthttp.Server
+	metrics   *collector
+	hits      sync.Pool
+	nextShard atomic.Uint32
+	stopping  atomic.Bool
+}
+
+// counterShards is how many sets of counters there are; a power of two.
+const counterShards = 16
+
+// New makes a Server; it listens to nothing yet.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		options:   o,
+		addresses: clientAddresses{trusted: o.TrustedProxies},
+		metrics:   newCollector(counterShards, o.Clicks.Unrecorded),
+	}
+	if err := o.Registerer.Register(s.metrics); err != nil {
+		return nil, fmt.Errorf("register the tracker's metrics: %w", err)
+	}
+	s.rules.Store(o.Rules)
+	s.hits.New = func() any { return s.newHit() }
+	s.http = fasthttp.Server{
+		Handler:                      s.handle,
+		ErrorHandler:                 s.malformed,
+		ReadTimeout:                  requestTimeout,
+		WriteTimeout:                 requestTimeout,
+		ReadBufferSize:               maxHeaderBytes,
+		MaxRequestBodySize:           maxBodyBytes,
+		Concurrency:                  maxConnections,
+		NoDefaultServerHeader:        true,
+		NoDefaultDate:                true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		SecureErrorLogMessage:        true,
+		CloseOnShutdown:              true,
+		TCPKeepalive:                 true,
+		Logger:                       quietLogger{o.Logger},
+	}
+	return s, nil
+}
+
+// Serve answers the listener's connections until Shutdown.
+func (s *Server) Serve(listener net.Listener) error {
+	return s.http.Serve(coarseListener{listener})
+}
+
+// Shutdown stops accepting, lets running requests finish and closes idle
+// connections. It returns the context's error when that takes too long.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopping.Store(true)
+	return s.http.ShutdownWithContext(ctx)
+}
+
+// SetRules puts other verdict rules in force for the hits that follow.
+func (s *Server) SetRules(rules *verdict.Rules) { s.rules.Store(rules) }
+
+// Ready says why the tracker cannot do its job; nil when it can. ClickHouse,
+// PostgreSQL or Redis being down is no reason.
+func (s *Server) Ready() error {
+	switch {
+	case s.stopping.Load():
+		return errors.New("the tracker is stopping")
+	case !s.options.Clicks.Writable():
+		return errors.New("the click spool cannot be written: check the disk of the data directory")
+	case !s.options.Links.Stats().Ready:
+		return errors.New("the links are still being loaded")
+	}
+	return nil
+}
+
+// handle answers one request. A panic in a fasthttp handler would end the
+// process; here it ends the request.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	h := s.hits.Get().(*hit)
+	defer s.finish(ctx, h)
+	s.answer(ctx, h)
+}
+
+func (s *Server) answer(ctx *fasthttp.RequestCtx, h *hit) {
+	h.headers.scan(ctx.Request.Header.RawHeaders())
+	if why := refusal(&ctx.Request.Header, &h.headers); why != "" {
+		h.counters.refused.Add(1)
+		refuse(ctx, why)
+		return
+	}
+	path, query := pathAndQuery(ctx.Request.Header.RequestURI())
+	switch string(path) {
+	case "/", "/t":
+		notFound(ctx)
+	case "/robots.txt":
+		respond(ctx, fasthttp.StatusOK, "text/plain; charset=utf-8", robots)
+	case "/favicon.ico":
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+	case "/healthz":
+		respond(ctx, fasthttp.StatusOK, "text/plain; charset=utf-8", "ok\n")
+	case "/readyz":
+		s.readyz(ctx)
+	default:
+		s.click(ctx, h, path[1:], query)
+	}
+}
+
+func (s *Server) finish(ctx *fasthttp.RequestCtx, h *hit) {
+	if fault := recover(); fault != nil {
+		h.counters.panics.Add(1)
+		s.options.Logger.Error("a request failed; this is a bug", "fault", fault, "stack", string(debug.Stack()))
+		ctx.Response.Reset()
+		ctx.Response.Header.SetNoDefaultContentType(true)
+		respond(ctx, fasthttp.StatusInternalServerError, "text/plain; charset=utf-8", "internal error\n")
+		ctx.SetConnectionClose()
+	}
+	if (h.headers.contentLength || h.headers.transferCoding) && !ctx.IsPost() {
+		// A body nobody expects here may hold what another parser calls the next
+		// request.
+		ctx.SetConnectionClose()
+	}
+	h.forget()
+	s.hits.Put(h)
+}
+
+func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
+	if err := s.Ready(); err != nil {
+		respond(ctx, fasthttp.StatusServiceUnavailable, "text/plain; charset=utf-8", err.Error()+"\n")
+		return
+	}
+	respond(ctx, fasthttp.StatusOK, "text/plain; charset=utf-8", "ready\n")
+}
+
+// malformed answers what fasthttp could not read as a request.
+func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
+	status := fasthttp.StatusBadRequest
+	var tooSmall *fasthttp.ErrSmallBuffer
+	var netError net.Error
+	switch {
+	case errors.As(err, &tooSmall):
+		status = fasthttp.StatusRequestHeaderFieldsTooLarge
+	case errors.As(err, &netError) && netError.Timeout():
+		status = fasthttp.StatusRequestTimeout
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		status = fasthttp.StatusRequestEntityTooLarge
+	}
+	ctx.Response.Header.SetNoDefaultContentType(true)
+	respond(ctx, status, "text/plain; charset=utf-8", fasthttp.StatusMessage(status)+"\n")
+	ctx.SetConnectionClose()
+}
+
+// A quietLogger keeps fasthttp's per-connection complaints, which any client can
+// cause at will, at debug level.
+type quietLogger struct{ *slog.Logger }
+
+func (l quietLogger) Printf(format string, args ...any) {
+	l.Debug("http", "message", fmt.Sprintf(format, args...))
+}

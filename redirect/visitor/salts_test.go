@@ -1,0 +1,140 @@
+package visitor
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+const noon = 20_000*dayMs + dayMs/2
+
+func open(t *testing.T, path string, nowMs int64) *Salts {
+	t.Helper()
+	s, err := OpenSalts(path, nowMs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// turnedTo waits until the salts of a day are in use.
+func (s *Salts) turnedTo(t *testing.T, day int64) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); s.current.Load().day != day; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the salts did not turn to day %d", day)
+		}
+		s.of(day*dayMs, "::1", "", "")
+		runtime.Gosched()
+	}
+}
+
+func (s *Salts) of(nowMs int64, addr, userAgent, advertiser string) (today, yesterday uint64) {
+	today, yesterday, _ = s.Visitor(nil, nowMs, netip.MustParseAddr(addr), []byte(userAgent), advertiser)
+	return today, yesterday
+}
+
+func TestVisitorIsAddressUserAgentAndAdvertiser(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "salts"), noon)
+	same, _ := s.of(noon, "203.0.113.7", "Chrome", "adv_1")
+	if again, yesterday := s.of(noon+1000, "203.0.113.7", "Chrome", "adv_1"); again != same || yesterday != 0 {
+		t.Errorf("the same shopper hashed to %d and %d (yesterday %d)", same, again, yesterday)
+	}
+	for _, other := range [][3]string{
+		{"203.0.113.8", "Chrome", "adv_1"}, {"203.0.113.7", "Safari", "adv_1"}, {"203.0.113.7", "Chrome", "adv_2"},
+		{"203.0.113.7", "1Chrome", "adv_"}, {"2001:db8::1", "Chrome", "adv_1"},
+	} {
+		if hash, _ := s.of(noon, other[0], other[1], other[2]); hash == same {
+			t.Errorf("%v hashed like another shopper", other)
+		}
+	}
+}
+
+func TestYesterdaysSaltMatchesForOneWindow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "salts")
+	s := open(t, path, noon)
+	before, _ := s.of(noon, "203.0.113.7", "Chrome", "adv_1")
+	midnight := int64(20_001 * dayMs)
+	if hash, _ := s.of(midnight, "203.0.113.7", "Chrome", "adv_1"); hash != before {
+		t.Error("the first click of a day waited for its salt")
+	}
+	s.turnedTo(t, 20_001)
+	if hash, _ := s.of(midnight-1, "203.0.113.7", "Chrome", "adv_1"); s.current.Load().day != 20_001 {
+		t.Errorf("a late click turned the salts back (hash %d)", hash)
+	}
+	today, yesterday := s.of(midnight+Window-1, "203.0.113.7", "Chrome", "adv_1")
+	if yesterday != before || today == before {
+		t.Errorf("just after midnight: today %d, yesterday %d, want yesterday %d", today, yesterday, before)
+	}
+	if _, yesterday = s.of(midnight+Window, "203.0.113.7", "Chrome", "adv_1"); yesterday != 0 {
+		t.Error("yesterday's salt still matches after its window")
+	}
+	reopened := open(t, path, midnight+1)
+	if again, y := reopened.of(midnight+1, "203.0.113.7", "Chrome", "adv_1"); again != today || y != before {
+		t.Error("a restart changed the salts")
+	}
+	later := open(t, path, noon+5*dayMs)
+	if hash, y := later.of(noon+5*dayMs, "203.0.113.7", "Chrome", "adv_1"); hash == today || y != 0 {
+		t.Error("a salt several days old is still in use")
+	}
+}
+
+func TestSaltsOnDiskArePrivateAndForgotten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "salts")
+	s := open(t, path, noon)
+	first, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+	s.turnedTo(t, 20_001)
+	s.turnedTo(t, 20_002)
+	now, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldSalt := strings.Split(string(first), `"`)[5]
+	if strings.Contains(string(now), oldSalt) {
+		t.Error("a salt two days old is still on disk")
+	}
+}
+
+func TestDamagedSaltsAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "salts")
+	if err := os.WriteFile(path, []byte(`{"day":1`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenSalts(path, noon); err == nil || !strings.Contains(err.Error(), "remove the file") {
+		t.Errorf("got %v, want an error that says what to do", err)
+	}
+}
+
+func TestVisitorDoesNotAllocate(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "salts"), noon)
+	addr := netip.MustParseAddr("203.0.113.7")
+	scratch := make([]byte, 0, 512)
+	userAgent, advertiser := []byte(strings.Repeat("x", 120)), "adv_1"
+	if n := testing.AllocsPerRun(100, func() { _, _, scratch = s.Visitor(scratch, noon, addr, userAgent, advertiser) }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
+func BenchmarkVisitor(b *testing.B) {
+	s, err := OpenSalts(filepath.Join(b.TempDir(), "salts"), noon)
+	if err != nil {
+		b.Fatal(err)
+	}
+	addr := netip.MustParseAddr("203.0.113.7")
+	scratch := make([]byte, 0, 512)
+	userAgent, advertiser := []byte(strings.Repeat("x", 120)), "adv_1"
+	for b.Loop() {
+		_, _, scratch = s.Visitor(scratch, noon, addr, userAgent, advertiser)
+	}
+}

@@ -1,0 +1,18 @@
+// Package database keeps what must be transactional, things and money, in SQL:
+// SQLite in the data directory, or PostgreSQL for more than one admin node.
+//
+// It promises that
+//
+//   - one set of queries serves both. They live by name in queries/*.sql, use
+//     $1 parameters, times as BIGINT milliseconds, money as BIGINT minor units
+//     and TEXT; numbers come from rows of the table counters;
+//   - a committed write is on the disk (SQLite: WAL, synchronous=FULL);
+//   - writes of SQLite never fail because another is under way: one connection
+//     writes, and writers queue for it;
+//   - the schema only moves forward: each migration is one transaction, its
+//     checksum is recorded, and a changed old one is refused.
+//
+// [DB.Write] and [DB.View] put their transaction into the context they hand on.
+// A Write inside a Write joins it as a savepoint, and a read inside a Write sees
+// what was written, so calls compose without passing transactions around.
+package database

@@ -1,0 +1,26 @@
+-- name: task.insert
+INSERT INTO tasks (id, campaign_id, creator_id, advertiser_id, platform, status, fee_minor, fields, created_at_ms, updated_at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+
+-- name: task.update
+UPDATE tasks SET status = $2, fee_minor = $3, fields = $4, updated_at_ms = $5 WHERE id = $1
+
+-- name: task.archive
+UPDATE tasks SET archived_at_ms = $2, updated_at_ms = $2 WHERE id = $1
+
+-- name: task.by_id
+SELECT id, created_at_ms, updated_at_ms, archived_at_ms, fields, advertiser_id FROM tasks WHERE id = $1
+
+-- name: task.list
+SELECT id, created_at_ms, updated_at_ms, archived_at_ms, fields, advertiser_id
+FROM tasks
+WHERE archived_at_ms = 0
+  AND advertiser_id = $scope_advertiser -- when given
+  AND creator_id = $scope_creator -- when given
+  AND campaign_id = $campaign_id -- when given
+  AND creator_id = $creator_id -- when given
+  AND platform = $platform -- when given
+  AND status = $status -- when given
+  AND id < $before -- when given
+ORDER BY id DESC
+LIMIT $limit
