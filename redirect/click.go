@@ -15,9 +15,8 @@ import (
 
 // The bounds of what a click keeps of the shopper's headers.
 const (
-	maxUserAgentBytes = 512
-	maxRefererBytes   = 253 // a host name's
-	maxLanguageBytes  = 35  // a language tag's (RFC 5646 section 4.4.1)
+	maxRefererBytes  = 253 // a host name's
+	maxLanguageBytes = 35  // a language tag's (RFC 5646 section 4.4.1)
 )
 
 // A hit is the working memory of one request, used again for the next.
@@ -188,7 +187,7 @@ func (h *hit) draw() uint64 {
 // describe notes what the shopper's headers say.
 func (h *hit) describe() {
 	c := &h.click
-	c.UserAgent = h.headers.userAgent[:min(len(h.headers.userAgent), maxUserAgentBytes)]
+	c.UserAgent = h.headers.userAgent[:min(len(h.headers.userAgent), verdict.MaxUserAgentBytes)]
 	h.referrer = appendRefererHost(h.referrer[:0], h.headers.referer)
 	c.RefererHost = h.referrer
 	c.Language = firstLanguage(h.headers.acceptLanguage)

@@ -47,6 +47,8 @@ func (h *requestHeaders) scan(raw []byte) {
 			if hasName(name, "sec-gpc") && string(trimSpace(value)) == "1" {
 				h.globalPrivacy = true
 			}
+		case len("x-purpose"): // Facebook's app
+			keepFirst(&h.purpose, name, "x-purpose", value)
 		case len("user-agent"):
 			keepFirst(&h.userAgent, name, "user-agent", value)
 		case len("sec-purpose"):

@@ -59,10 +59,7 @@ type Click struct {
 }
 
 // clickFilters are the columns clicks can be filtered by.
-var clickFilters = []string{"link_id", "task_id", "post_id", "campaign_id", "creator_id", "platform", "observed_platform", "verdict", "country", "device", "os", "unpayable"}
-
-// ClickFilters lists the names clicks can be filtered by.
-func ClickFilters() []string { return slices.Clone(clickFilters) }
+var clickFilters = []string{"advertiser_id", "link_id", "task_id", "post_id", "campaign_id", "creator_id", "platform", "observed_platform", "verdict", "country", "device", "os", "unpayable"}
 
 // MaxClicks is the most clicks one answer holds.
 const MaxClicks = 1_000

@@ -32,6 +32,7 @@ func rowDimension(name, field, expression string) Dimension {
 
 // dimensions are the groupings a click has.
 var dimensions = []Dimension{
+	plainDimension("advertiser", "advertiser_id"),
 	plainDimension("campaign", "campaign_id"),
 	plainDimension("platform", "platform"),
 	plainDimension("creator", "creator_id"),
@@ -58,6 +59,16 @@ func Dimensions() []string {
 		names[i] = d.Name
 	}
 	return names
+}
+
+// filterNamed finds the dimension a field of the answer shows; times are no
+// filters.
+func filterNamed(field string) (Dimension, bool) {
+	i := slices.IndexFunc(dimensions, func(d Dimension) bool { return d.Field == field && !d.ordered })
+	if i < 0 {
+		return Dimension{}, false
+	}
+	return dimensions[i], true
 }
 
 func dimensionNamed(name string) (Dimension, bool) {

@@ -176,6 +176,9 @@ func orderOf(q *Query, groupBy []Dimension, keys []string) string {
 
 func scopeConditions(scope Scope, parameters clickhouse.Parameters) []string {
 	var conditions []string
+	if scope == (Scope{}) {
+		conditions = append(conditions, "1 = 0")
+	}
 	if scope.AdvertiserID != "" {
 		parameters["scope_advertiser"] = scope.AdvertiserID
 		conditions = append(conditions, "advertiser_id = {scope_advertiser:String}")

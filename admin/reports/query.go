@@ -9,9 +9,10 @@ import (
 	"tributary/attribution"
 )
 
-// A Scope narrows what is seen to one advertiser or one creator; empty fields
-// do not narrow.
+// A Scope is what is seen: everything, or what belongs to the advertiser and the
+// creator that are named. The zero Scope sees nothing.
 type Scope struct {
+	All          bool
 	AdvertiserID string
 	CreatorID    string
 }
@@ -45,12 +46,12 @@ type filter struct {
 
 // A Question is what a client asks, unchecked.
 type Question struct {
-	GroupBy  []string // names of Dimensions
-	From, To string   // RFC 3339 times or days (2027-01-31) in the time zone; empty: the first click, now
-	TZ       string   // IANA time zone; empty: UTC
-	Filters  map[string][]string
-	Sort     string // a field of the answer, "-" in front for falling; empty: time rising, else hits falling
-	Limit    int    // 0: DefaultRows
+	GroupBy  []string            // names of Dimensions
+	From, To string              // RFC 3339 times or days (2027-01-31) in the time zone; empty: the first click, now
+	TZ       string              // IANA time zone; empty: UTC
+	Filters  map[string][]string // values by field of the answer, such as campaign_id
+	Sort     string              // a field of the answer, "-" in front for falling; empty: time rising, else hits falling
+	Limit    int                 // 0: DefaultRows
 }
 
 // NewQuery checks a question. Every part that cannot be answered is named in the
@@ -69,8 +70,8 @@ func NewQuery(scope Scope, q Question, now time.Time) (*Query, error) {
 	}
 	query.from, query.to = checkPeriod(&check, q.From, q.To, query.zone, now)
 	for _, name := range slices.Sorted(maps.Keys(q.Filters)) {
-		dimension, known := dimensionNamed(name)
-		check.Require(known && !dimension.ordered, "query."+name, "is no filter")
+		dimension, known := filterNamed(name)
+		check.Require(known, "query."+name, "is no filter")
 		check.Require(len(q.Filters[name]) <= maxFilter, "query."+name, "has more than %d values", maxFilter)
 		query.filters = append(query.filters, filter{dimension, q.Filters[name]})
 	}

@@ -198,7 +198,7 @@ func TestFiguresEqualAnIndependentCount(t *testing.T) {
 			keep:     func(c *stored) bool { return c.country == "it's" || c.country == `back\slash` },
 		},
 		{
-			question: Question{GroupBy: []string{"creator"}, Filters: map[string][]string{"platform": {"tiktok"}, "campaign": {"cmp_1", "cmp_2"}}},
+			question: Question{GroupBy: []string{"creator"}, Filters: map[string][]string{"platform": {"tiktok"}, "campaign_id": {"cmp_1", "cmp_2"}}},
 			keep: func(c *stored) bool {
 				return c.platform == "tiktok" && (c.campaign == "cmp_1" || c.campaign == "cmp_2")
 			},
@@ -217,6 +217,9 @@ func TestFiguresEqualAnIndependentCount(t *testing.T) {
 		},
 	} {
 		name := fmt.Sprintf("%v %s %v", c.question.GroupBy, c.question.TZ, c.question.Filters)
+		if c.scope == (Scope{}) {
+			c.scope.All = true
+		}
 		query, err := NewQuery(c.scope, c.question, reportTime)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -265,7 +268,7 @@ func difference(got, want map[string]map[string]uint64) string {
 func TestLimitAndSort(t *testing.T) {
 	conn := schematest.Start(t)
 	insert(t, conn, generate(2_000))
-	query, err := NewQuery(Scope{}, Question{GroupBy: []string{"link"}, Sort: "-unique_clicks", Limit: 7}, reportTime)
+	query, err := NewQuery(Scope{All: true}, Question{GroupBy: []string{"link"}, Sort: "-unique_clicks", Limit: 7}, reportTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,6 +290,24 @@ func TestLimitAndSort(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(file.String()), "\n")
 	if len(lines) != 8 || !strings.HasPrefix(lines[0], "link_id,currency,hits,clicks,unique_clicks,invalid_clicks,invalid_test") {
 		t.Errorf("the file has %d lines and begins %q", len(lines), lines[0])
+	}
+}
+
+func TestNobodysScopeSeesNothing(t *testing.T) {
+	conn := schematest.Start(t)
+	insert(t, conn, generate(100))
+	reports := New(conn, upToDate{})
+	query, err := NewQuery(Scope{}, Question{GroupBy: []string{"campaign"}}, reportTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := reports.Performance(t.Context(), query, reportTime)
+	if err != nil || len(report.Rows) != 0 || len(report.Totals) != 0 {
+		t.Errorf("%d rows and %d totals, %v; want none", len(report.Rows), len(report.Totals), err)
+	}
+	page, err := reports.Clicks(t.Context(), Scope{}, ClickQuestion{}, reportTime)
+	if err != nil || len(page.Clicks) != 0 {
+		t.Errorf("%d clicks, %v; want none", len(page.Clicks), err)
 	}
 }
 

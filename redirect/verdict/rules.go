@@ -24,8 +24,12 @@ var assets embed.FS
 const (
 	embeddedCrawlers = "assets/crawler-user-agents.json"
 	maxCrawlersBytes = 8 << 20
-	maxAgentBytes    = 2048 // of a user agent, what is looked at; real ones end before 700
 )
+
+// MaxUserAgentBytes is how much of a user agent is looked at. Keep as much with a
+// click, so that judging it again sees what was seen; real ones hardly ever have
+// more.
+const MaxUserAgentBytes = 512
 
 // Rules are the compiled lists a verdict follows from. They are immutable; to
 // reload, load new ones.
@@ -133,8 +137,8 @@ func (r *Rules) Datacenter(asn uint32) bool {
 
 // userAgent says what a user agent shows.
 func (r *Rules) userAgent(userAgent []byte) attribution.Reasons {
-	if len(userAgent) > maxAgentBytes {
-		userAgent = userAgent[:maxAgentBytes]
+	if len(userAgent) > MaxUserAgentBytes {
+		userAgent = userAgent[:MaxUserAgentBytes]
 	}
 	hash := r.memory.hash(userAgent)
 	if reasons, known := r.memory.recall(hash); known {

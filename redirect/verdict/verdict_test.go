@@ -302,7 +302,7 @@ func TestPatternsAgreeWithTheirExpressions(t *testing.T) {
 
 func TestLongUserAgentsAreCut(t *testing.T) {
 	rules := loadRules(t)
-	long := strings.Repeat("x", maxAgentBytes) + "curl"
+	long := strings.Repeat("x", MaxUserAgentBytes) + "curl"
 	if verdict, _ := agentVerdict(rules, long); verdict != attribution.Valid {
 		t.Errorf("%v", verdict)
 	}

@@ -1,0 +1,250 @@
+package reports
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"tributary/admin"
+	"tributary/attribution"
+	"tributary/catalog"
+)
+
+// Links finds the link a click id names.
+type Links interface {
+	LinkByNumber(ctx context.Context, scope catalog.Scope, number uint64) (catalog.Link, error)
+}
+
+// readers are the roles that see figures, each its own.
+var readers = []string{catalog.RoleAdmin, catalog.RoleAdvertiser, catalog.RoleCreator}
+
+// Routes are the API's operations on figures and clicks.
+func Routes(r *Reports, links Links, keys *attribution.ClickKeyring, now func() time.Time) admin.Routes {
+	return func(api *admin.API) {
+		registerReport(api, r, now, admin.Operation{
+			ID: "report-performance", Path: "/v1/reports/performance", Summary: "Figures by up to three groupings",
+		}, func(in *performanceInput) ([]string, *figuresInput) { return in.GroupBy, &in.figuresInput })
+		registerReport(api, r, now, admin.Operation{
+			ID: "report-campaigns", Path: "/v1/reports/campaigns", Summary: "Performance by campaign",
+		}, func(in *figuresInput) ([]string, *figuresInput) { return []string{"campaign"}, in })
+		registerReport(api, r, now, admin.Operation{
+			ID: "report-platforms", Path: "/v1/reports/platforms", Summary: "Performance by social platform",
+		}, func(in *figuresInput) ([]string, *figuresInput) { return []string{"platform"}, in })
+		registerClicks(api, r, now)
+		registerClick(api, r, links, keys)
+	}
+}
+
+// figuresInput is what every report can be asked.
+type figuresInput struct {
+	From   string `query:"from" doc:"Day in tz, or RFC 3339 time; included. The first click by default" example:"2027-01-01"`
+	To     string `query:"to" doc:"Day in tz, or RFC 3339 time; not included. Now by default" example:"2027-02-01"`
+	TZ     string `query:"tz" doc:"IANA time zone of days; UTC by default" example:"Asia/Bangkok"`
+	Sort   string `query:"sort" doc:"A field of the answer, with - in front for falling order" example:"-clicks"`
+	Limit  int    `query:"limit" doc:"Most rows, 1 to 100,000; 1,000 by default"`
+	Format string `query:"format" enum:"json,csv" doc:"json by default"`
+
+	AdvertiserID     []string `query:"advertiser_id"`
+	CampaignID       []string `query:"campaign_id"`
+	Platform         []string `query:"platform"`
+	CreatorID        []string `query:"creator_id"`
+	TaskID           []string `query:"task_id"`
+	PostID           []string `query:"post_id"`
+	LinkID           []string `query:"link_id"`
+	Currency         []string `query:"currency"`
+	ObservedPlatform []string `query:"observed_platform"`
+	Country          []string `query:"country"`
+	Device           []string `query:"device"`
+	OS               []string `query:"os"`
+	Referrer         []string `query:"referrer"`
+}
+
+type performanceInput struct {
+	GroupBy []string `query:"group_by" doc:"Up to three of: advertiser campaign platform creator task post link currency observed_platform country device os referrer hour day week month" example:"campaign,day"`
+	figuresInput
+}
+
+func (in *figuresInput) question(groupBy []string) Question {
+	filters := map[string][]string{}
+	for field, values := range map[string][]string{
+		"advertiser_id": in.AdvertiserID, "campaign_id": in.CampaignID, "platform": in.Platform, "creator_id": in.CreatorID,
+		"task_id": in.TaskID, "post_id": in.PostID, "link_id": in.LinkID, "currency": in.Currency,
+		"observed_platform": in.ObservedPlatform, "country": in.Country, "device": in.Device, "os": in.OS, "referrer": in.Referrer,
+	} {
+		if len(values) > 0 {
+			filters[field] = values
+		}
+	}
+	return Question{GroupBy: groupBy, From: in.From, To: in.To, TZ: in.TZ, Filters: filters, Sort: in.Sort, Limit: in.Limit}
+}
+
+// A reportBody is a report as JSON, or as a file when csv is set.
+type reportBody struct {
+	Rows        []map[string]any    `json:"rows" doc:"What it was grouped by, currency, and the figures"`
+	Totals      []map[string]any    `json:"totals" doc:"The figures of the whole period, one row per currency"`
+	Truncated   bool                `json:"truncated" doc:"There are more rows than limit"`
+	DataThrough attribution.Instant `json:"data_through" doc:"Everything received before it is included"`
+	LagMs       int64               `json:"lag_ms"`
+
+	csv    bool
+	report *Report
+}
+
+// ContentType names the form the answer is written in.
+func (b *reportBody) ContentType(wanted string) string {
+	if b.csv {
+		return admin.MediaTypeCSV
+	}
+	return wanted
+}
+
+// WriteCSV writes the report as a file.
+func (b *reportBody) WriteCSV(w io.Writer) error { return b.report.WriteCSV(w) }
+
+type reportOutput struct {
+	Disposition string `header:"Content-Disposition"`
+	Body        *reportBody
+}
+
+func registerReport[I any](api *admin.API, r *Reports, now func() time.Time, op admin.Operation, read func(*I) ([]string, *figuresInput)) {
+	op.Method, op.Tag, op.Roles = http.MethodGet, "Reports", readers
+	admin.Register(api, op, func(ctx context.Context, in *I) (*reportOutput, error) {
+		groupBy, asked := read(in)
+		query, err := NewQuery(scopeOf(ctx), asked.question(groupBy), now())
+		if err != nil {
+			return nil, err
+		}
+		report, err := r.Performance(ctx, query, now())
+		if err != nil {
+			return nil, err
+		}
+		out := &reportOutput{Body: bodyOf(report)}
+		if asked.Format == "csv" {
+			out.Body.csv, out.Disposition = true, `attachment; filename="`+op.ID+`.csv"`
+		}
+		return out, nil
+	})
+}
+
+func bodyOf(report *Report) *reportBody {
+	body := &reportBody{
+		Rows: make([]map[string]any, len(report.Rows)), Totals: make([]map[string]any, len(report.Totals)),
+		Truncated: report.Truncated, DataThrough: attribution.InstantOf(report.DataThrough), LagMs: report.Lag.Milliseconds(),
+		report: report,
+	}
+	for i := range report.Rows {
+		body.Rows[i] = fieldsOf(&report.Rows[i], report.Groupings)
+	}
+	for i := range report.Totals {
+		body.Totals[i] = fieldsOf(&report.Totals[i], nil)
+	}
+	return body
+}
+
+func fieldsOf(row *Row, groupings []Dimension) map[string]any {
+	fields := map[string]any{"currency": row.Currency}
+	for i, d := range groupings {
+		fields[d.Field] = row.Keys[i]
+	}
+	for i, name := range Columns() {
+		fields[name] = row.Figures[i]
+	}
+	return fields
+}
+
+type clicksInput struct {
+	From   string `query:"from" doc:"RFC 3339 time or day (UTC), included"`
+	To     string `query:"to" doc:"RFC 3339 time or day (UTC), not included"`
+	Cursor string `query:"cursor" doc:"next_cursor of the page before"`
+	Limit  int    `query:"limit" doc:"1 to 1,000; 100 by default"`
+
+	AdvertiserID     []string `query:"advertiser_id"`
+	CampaignID       []string `query:"campaign_id"`
+	CreatorID        []string `query:"creator_id"`
+	TaskID           []string `query:"task_id"`
+	PostID           []string `query:"post_id"`
+	LinkID           []string `query:"link_id"`
+	Platform         []string `query:"platform"`
+	ObservedPlatform []string `query:"observed_platform"`
+	Verdict          []string `query:"verdict" doc:"valid test probe prefetch preview bot datacenter rate"`
+	Country          []string `query:"country"`
+	Device           []string `query:"device"`
+	OS               []string `query:"os"`
+	Unpayable        []string `query:"unpayable"`
+}
+
+type clicksOutput struct {
+	Body struct {
+		Items       []Click             `json:"items"`
+		NextCursor  *string             `json:"next_cursor"`
+		DataThrough attribution.Instant `json:"data_through" doc:"Everything received before it is included"`
+	}
+}
+
+func registerClicks(api *admin.API, r *Reports, now func() time.Time) {
+	admin.Register(api, admin.Operation{
+		ID: "list-clicks", Method: http.MethodGet, Path: "/v1/clicks", Tag: "Clicks", Roles: readers,
+		Summary: "Hits on tracking links, newest first, with verdict and reasons",
+	}, func(ctx context.Context, in *clicksInput) (*clicksOutput, error) {
+		question := ClickQuestion{From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit, Filters: map[string][]string{}}
+		for name, values := range map[string][]string{
+			"advertiser_id": in.AdvertiserID, "campaign_id": in.CampaignID, "creator_id": in.CreatorID, "task_id": in.TaskID,
+			"post_id": in.PostID, "link_id": in.LinkID, "platform": in.Platform, "observed_platform": in.ObservedPlatform,
+			"verdict": in.Verdict, "country": in.Country, "device": in.Device, "os": in.OS, "unpayable": in.Unpayable,
+		} {
+			if len(values) > 0 {
+				question.Filters[name] = values
+			}
+		}
+		page, err := r.Clicks(ctx, scopeOf(ctx), question, now())
+		if err != nil {
+			return nil, err
+		}
+		out := new(clicksOutput)
+		out.Body.Items, out.Body.DataThrough = page.Clicks, attribution.InstantOf(page.DataThrough)
+		out.Body.NextCursor = orNull(page.NextCursor)
+		return out, nil
+	})
+}
+
+type clickInput struct {
+	ClickID string `path:"click_id"`
+}
+
+type clickOutput struct{ Body *Click }
+
+func registerClick(api *admin.API, r *Reports, links Links, keys *attribution.ClickKeyring) {
+	admin.Register(api, admin.Operation{
+		ID: "get-click", Method: http.MethodGet, Path: "/v1/clicks/{click_id}", Tag: "Clicks", Roles: readers,
+		Summary: "One hit by its click id",
+	}, func(ctx context.Context, in *clickInput) (*clickOutput, error) {
+		token, err := keys.OpenClickID(in.ClickID)
+		if err != nil {
+			return nil, attribution.Refuse(attribution.CodeNotFound, "this is not a click id of this server, or it was altered")
+		}
+		link, err := links.LinkByNumber(ctx, admin.ScopeOf(ctx), token.Link)
+		if err != nil {
+			return nil, err
+		}
+		click, err := r.Click(ctx, ClickKey{
+			ClickID: in.ClickID, AdvertiserID: link.AdvertiserID, CampaignID: link.CampaignID, LinkID: link.ID, AtMs: token.AtMs,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if click == nil {
+			return nil, attribution.Refuse(attribution.CodeNotFound, "this click is not stored yet; clicks show within two seconds")
+		}
+		return &clickOutput{Body: click}, nil
+	})
+}
+
+// scopeOf narrows to what the asker's key may see.
+func scopeOf(ctx context.Context) Scope {
+	scope := admin.ScopeOf(ctx)
+	if scope.Role == catalog.RoleAdmin {
+		return Scope{All: true}
+	}
+	return Scope{AdvertiserID: scope.AdvertiserID, CreatorID: scope.CreatorID}
+}
