@@ -24,20 +24,21 @@ func Routes(r *Reports, links Links, keys *attribution.ClickKeyring, now func() 
 	return func(api *admin.API) {
 		registerReport(api, r, now, admin.Operation{
 			ID: "report-performance", Path: "/v1/reports/performance", Summary: "Figures by up to three groupings",
-		}, func(in *performanceInput) ([]string, *figuresInput) { return in.GroupBy, &in.figuresInput })
+		}, func(in *performanceInput) ([]string, *FiguresInput) { return in.GroupBy, &in.FiguresInput })
 		registerReport(api, r, now, admin.Operation{
 			ID: "report-campaigns", Path: "/v1/reports/campaigns", Summary: "Performance by campaign",
-		}, func(in *figuresInput) ([]string, *figuresInput) { return []string{"campaign"}, in })
+		}, func(in *FiguresInput) ([]string, *FiguresInput) { return []string{"campaign"}, in })
 		registerReport(api, r, now, admin.Operation{
 			ID: "report-platforms", Path: "/v1/reports/platforms", Summary: "Performance by social platform",
-		}, func(in *figuresInput) ([]string, *figuresInput) { return []string{"platform"}, in })
+		}, func(in *FiguresInput) ([]string, *FiguresInput) { return []string{"platform"}, in })
 		registerClicks(api, r, now)
 		registerClick(api, r, links, keys)
 	}
 }
 
-// figuresInput is what every report can be asked.
-type figuresInput struct {
+// FiguresInput is what every report can be asked. It is exported because huma
+// reads embedded parameters of exported types only.
+type FiguresInput struct {
 	From   string `query:"from" doc:"Day in tz, or RFC 3339 time; included. The first click by default" example:"2027-01-01"`
 	To     string `query:"to" doc:"Day in tz, or RFC 3339 time; not included. Now by default" example:"2027-02-01"`
 	TZ     string `query:"tz" doc:"IANA time zone of days; UTC by default" example:"Asia/Bangkok"`
@@ -62,10 +63,10 @@ type figuresInput struct {
 
 type performanceInput struct {
 	GroupBy []string `query:"group_by" doc:"Up to three of: advertiser campaign platform creator task post link currency observed_platform country device os referrer hour day week month" example:"campaign,day"`
-	figuresInput
+	FiguresInput
 }
 
-func (in *figuresInput) question(groupBy []string) Question {
+func (in *FiguresInput) question(groupBy []string) Question {
 	filters := map[string][]string{}
 	for field, values := range map[string][]string{
 		"advertiser_id": in.AdvertiserID, "campaign_id": in.CampaignID, "platform": in.Platform, "creator_id": in.CreatorID,
@@ -107,7 +108,7 @@ type reportOutput struct {
 	Body        *reportBody
 }
 
-func registerReport[I any](api *admin.API, r *Reports, now func() time.Time, op admin.Operation, read func(*I) ([]string, *figuresInput)) {
+func registerReport[I any](api *admin.API, r *Reports, now func() time.Time, op admin.Operation, read func(*I) ([]string, *FiguresInput)) {
 	op.Method, op.Tag, op.Roles = http.MethodGet, "Reports", readers
 	admin.Register(api, op, func(ctx context.Context, in *I) (*reportOutput, error) {
 		groupBy, asked := read(in)

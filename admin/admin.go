@@ -1,0 +1,92 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"tributary/catalog"
+)
+
+// Options are what the admin handler is made of.
+type Options struct {
+	Catalog *catalog.Catalog
+	Logger  *slog.Logger
+	Version string       // of the binary, shown by /healthz
+	Sandbox bool         // marks every answer with X-Tributary-Sandbox
+	Metrics http.Handler // /metrics; without it there is none
+	Ready   func() error // nil error: the process can do its job; nil func: always
+	Routes  []Routes     // operations of other packages
+}
+
+// Routes adds the operations of another package to the API, with Register.
+type Routes func(*API)
+
+// An API is the set of operations under /v1.
+type API struct {
+	catalog *catalog.Catalog
+	logger  *slog.Logger
+	huma    huma.API
+}
+
+// New makes the handler of the admin listener. It panics when operations clash,
+// which a test finds before anybody else does.
+func New(o Options) http.Handler {
+	mux := http.NewServeMux()
+	api := newAPI(mux, o)
+	document, err := api.document()
+	if err != nil {
+		panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err))
+	}
+	mux.Handle("GET /openapi.json", static("application/openapi+json", document))
+	mux.Handle("GET /docs", newDocs(api.huma.OpenAPI()))
+	mux.Handle("GET /healthz", alive(o.Version))
+	mux.Handle("GET /readyz", ready(o.Ready))
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", o.Metrics)
+	}
+	return outermost(o, routed(mux))
+}
+
+// OpenAPI is the API's OpenAPI 3.1 document, indented, the same bytes for the
+// same operations.
+func OpenAPI(routes ...Routes) ([]byte, error) {
+	return newAPI(http.NewServeMux(), Options{Routes: routes}).document()
+}
+
+func newAPI(mux *http.ServeMux, o Options) *API {
+	a := &API{catalog: o.Catalog, logger: o.Logger, huma: humago.New(mux, humaConfig())}
+	a.advertisers()
+	a.creators()
+	a.campaigns()
+	a.participations()
+	a.tasks()
+	a.links()
+	a.termsTemplates()
+	a.keys()
+	a.auditLog()
+	for _, add := range o.Routes {
+		add(a)
+	}
+	forgetForeignErrors(a.huma.OpenAPI())
+	return a
+}
+
+func (a *API) document() ([]byte, error) {
+	document, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	return append(document, '\n'), nil
+}
+
+func static(mediaType string, content []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		_, _ = w.Write(content) // a client that left has no use for it
+	})
+}
