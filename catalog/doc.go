@@ -2,8 +2,24 @@
 // campaigns, participations, tasks, links and keys, and publishes what trackers
 // must know of them as a feed of numbered changes.
 //
-// It promises that every write checks all fields and names each one that fails
-// (attribution.Problem), that a change and its number are one transaction, that
-// numbers are given in commit order, and that one tenant never sees or touches
-// what belongs to another: a thing out of scope is not found.
+// What it promises:
+//
+//   - Every write checks all fields and names each one that fails
+//     (attribution.Problem), and is in the audit log.
+//   - A change and its number are one transaction, and numbers are given in the
+//     order of commits: a follower that asks for what is above the last number it
+//     saw misses nothing.
+//   - One tenant never sees or touches what belongs to another: a thing out of
+//     scope is not found, like one that does not exist. Only a verb that a role
+//     never has is forbidden.
+//   - What a campaign, its terms or a participation was at a past time can be
+//     asked: their histories are kept, for attribution.
+//   - Nothing is lost by archiving. Links go on redirecting in every state of
+//     their campaign; only a deleted link is gone, and its slug stays taken.
+//   - Secrets of keys are stored as keyed hashes only.
+//
+// Reading order: things.go (the things), scope.go and list.go (who sees what),
+// catalog.go (how a write goes), advertisers.go (the simplest thing, like the
+// others), campaigns.go and campaign_store.go, links.go and link_make.go,
+// routes.go (the feed).
 package catalog

@@ -55,7 +55,7 @@ CREATE TABLE campaigns (
   approved_at_ms           BIGINT NOT NULL DEFAULT 0,
   paused_at_ms             BIGINT NOT NULL DEFAULT 0,
   closed_at_ms             BIGINT NOT NULL DEFAULT 0,
-  over_budget              BIGINT NOT NULL DEFAULT 0,
+  over_budget              BIGINT NOT NULL DEFAULT 0, -- the ledger's, like committed_minor
   budget_minor             BIGINT, -- NULL: none
   budget_mode              TEXT NOT NULL DEFAULT '',
   committed_minor          BIGINT NOT NULL DEFAULT 0,
@@ -144,6 +144,7 @@ CREATE TABLE links (
   creator_id     TEXT NOT NULL,
   advertiser_id  TEXT NOT NULL,
   platform       TEXT NOT NULL,
+  currency       TEXT NOT NULL, -- the campaign's, which never changes
   post_id        TEXT NOT NULL,
   destination    TEXT NOT NULL, -- empty: the campaign's
   label          TEXT NOT NULL,
@@ -159,6 +160,7 @@ CREATE UNIQUE INDEX links_changed ON links (changed);
 CREATE INDEX links_task ON links (task_id, number);
 CREATE INDEX links_campaign ON links (campaign_id, number);
 CREATE INDEX links_creator ON links (creator_id, number);
+CREATE INDEX links_label ON links (label, number) WHERE label <> '';
 CREATE INDEX links_advertiser ON links (advertiser_id, number);
 
 CREATE TABLE keys (

@@ -7,8 +7,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 -- name: campaign.update
 UPDATE campaigns SET fields = $2, kind = $3, platforms = $4, visibility = $5, timezone = $6, search = $7, starts_at_ms = $8,
   ends_at_ms = $9, budget_minor = $10, budget_mode = $11, max_creator_payout_minor = $12, margin_millionths = $13,
-  agency_margin_millionths = $14, over_budget = $15, destination = $16, tracking = $17, terms_version = $18,
-  updated_at_ms = $19, changed = $20
+  agency_margin_millionths = $14, destination = $15, tracking = $16, terms_version = $17, updated_at_ms = $18, changed = $19
 WHERE id = $1
 
 -- name: campaign.set_state

@@ -8,11 +8,11 @@ SELECT changed, id, advertiser_id, fields, approved_at_ms, paused_at_ms, closed_
 FROM campaigns WHERE changed > $1 ORDER BY changed LIMIT $2
 
 -- name: route.links
-SELECT changed, number, '' || vanity || disabled || CASE WHEN archived_at_ms > 0 THEN '1 ' ELSE '0 ' END || id || ' ' || slug || ' ' || task_id || ' ' || post_id || ' ' ||
-  campaign_id || ' ' || creator_id || ' ' || advertiser_id || ' ' || platform || ' ' || destination, options
+SELECT changed, number, concat_ws(' ', vanity, disabled, CASE WHEN archived_at_ms > 0 THEN '1' ELSE '0' END, id, slug, task_id, post_id,
+  campaign_id, creator_id, advertiser_id, platform, currency, destination), options
 FROM links WHERE changed > $1 ORDER BY changed LIMIT $2
 
 -- name: route.live_links
-SELECT changed, number, '' || vanity || disabled || '0 ' || id || ' ' || slug || ' ' || task_id || ' ' || post_id || ' ' ||
-  campaign_id || ' ' || creator_id || ' ' || advertiser_id || ' ' || platform || ' ' || destination, options
+SELECT changed, number, concat_ws(' ', vanity, disabled, '0', id, slug, task_id, post_id,
+  campaign_id, creator_id, advertiser_id, platform, currency, destination), options
 FROM links WHERE number > $1 AND archived_at_ms = 0 ORDER BY number LIMIT $2

@@ -15,10 +15,11 @@ SELECT id, created_at_ms, updated_at_ms, archived_at_ms, fields, advertiser_id F
 SELECT id, created_at_ms, updated_at_ms, archived_at_ms, fields, advertiser_id
 FROM tasks
 WHERE archived_at_ms = 0
-  AND advertiser_id = $scope_advertiser -- when given
-  AND creator_id = $scope_creator -- when given
-  AND campaign_id = $campaign_id -- when given
   AND creator_id = $creator_id -- when given
+  AND campaign_id = $campaign_id -- when given
+  AND advertiser_id = $advertiser_id -- when given
+  AND campaign_id || '' = $also_campaign_id -- when given
+  AND advertiser_id || '' = $also_advertiser_id -- when given
   AND platform = $platform -- when given
   AND status = $status -- when given
   AND id < $before -- when given

@@ -1,0 +1,175 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tributary/attribution"
+	"tributary/schema/database"
+)
+
+// routePage is how many rows of the feed one query reads.
+const routePage = 10_000
+
+// Routes yields every advertiser, then every campaign, then every link that is
+// not deleted, as they are now, and returns the change number from which to
+// follow with RoutesSince. What changes meanwhile may be yielded in its old or
+// its new form, and comes again after that number.
+//
+// The texts of a link's route are parts of one string: keep a copy of what is to
+// be kept alone. Routes stops at the first error of yield and returns it.
+func (c *Catalog) Routes(ctx context.Context, yield func(attribution.RouteChange) error) (through int64, err error) {
+	if err := c.db.Row(ctx, "number.last", "change").Scan(&through); err != nil {
+		return 0, fmt.Errorf("catalog: reading the last change: %w", err)
+	}
+	for _, feed := range []struct {
+		query string
+		scan  func(scanner) (attribution.RouteChange, error)
+		place func(attribution.RouteChange) int64
+	}{
+		{"route.advertisers", scanAdvertiserRoute, changeNumber},
+		{"route.campaigns", scanCampaignRoute, changeNumber},
+		{"route.live_links", scanLinkRoute, linkNumber},
+	} {
+		for after, full := int64(0), true; full; {
+			count := 0
+			err := eachRoute(ctx, c.db, feed.query, after, routePage, feed.scan, func(change attribution.RouteChange) error {
+				count++
+				after = feed.place(change)
+				return yield(change)
+			})
+			if err != nil {
+				return 0, err
+			}
+			full = count == routePage
+		}
+	}
+	return through, nil
+}
+
+func changeNumber(change attribution.RouteChange) int64 { return change.Number }
+func linkNumber(change attribution.RouteChange) int64   { return int64(change.Link.Identity.Number) }
+
+// RoutesSince returns up to limit changes numbered above after, in order. What
+// changed several times comes once, as it is now. Deleted links are among them.
+func (c *Catalog) RoutesSince(ctx context.Context, after int64, limit int) ([]attribution.RouteChange, error) {
+	limit = min(max(limit, 1), routePage)
+	var changes []attribution.RouteChange
+	keep := func(change attribution.RouteChange) error {
+		changes = append(changes, change)
+		return nil
+	}
+	err := c.db.View(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if err := eachRoute(ctx, tx, "route.advertisers", after, limit, scanAdvertiserRoute, keep); err != nil {
+			return err
+		}
+		if err := eachRoute(ctx, tx, "route.campaigns", after, limit, scanCampaignRoute, keep); err != nil {
+			return err
+		}
+		return eachRoute(ctx, tx, "route.links", after, limit, scanLinkRoute, keep)
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(changes, func(a, b attribution.RouteChange) int { return int(a.Number - b.Number) })
+	return changes[:min(len(changes), limit)], nil
+}
+
+func eachRoute(ctx context.Context, db database.Reader, query string, after int64, limit int,
+	scan func(scanner) (attribution.RouteChange, error), yield func(attribution.RouteChange) error) error {
+	rows, err := db.Rows(ctx, query, after, limit)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		change, err := scan(rows)
+		if err != nil {
+			return fmt.Errorf("catalog: reading the feed: %w", err)
+		}
+		if err := yield(change); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("catalog: reading the feed: %w", err)
+	}
+	return nil
+}
+
+func scanAdvertiserRoute(row scanner) (attribution.RouteChange, error) {
+	var change attribution.RouteChange
+	var text string
+	var fields AdvertiserFields
+	route := &attribution.AdvertiserRoute{}
+	if err := row.Scan(&change.Number, &route.ID, &text, &route.PublicKey); err != nil {
+		return change, err
+	}
+	err := decode(text, &fields)
+	route.Domains, route.ClickParam = fields.Domains, fields.ClickParam
+	change.Advertiser = route
+	return change, err
+}
+
+func scanCampaignRoute(row scanner) (attribution.RouteChange, error) {
+	var change attribution.RouteChange
+	var text string
+	var fields CampaignFields
+	var approved, paused, closed, over int64
+	route := &attribution.CampaignRoute{}
+	if err := row.Scan(&change.Number, &route.ID, &route.AdvertiserID, &text, &approved, &paused, &closed, &over,
+		&route.State.StartsAtMs, &route.State.EndsAtMs); err != nil {
+		return change, err
+	}
+	err := decode(text, &fields)
+	route.Destination, route.InactiveDestination = fields.Destination, fields.InactiveDestination
+	route.State.Approved, route.State.Paused = approved != 0, paused != 0
+	route.State.Closed, route.State.OverBudget = closed != 0, over != 0
+	change.Campaign = route
+	return change, err
+}
+
+// scanLinkRoute takes apart the text that holds all of a link but its numbers
+// and options. The text is read as one because each column read costs as much.
+func scanLinkRoute(row scanner) (attribution.RouteChange, error) {
+	var change attribution.RouteChange
+	var number int64
+	var text, options sql.RawBytes
+	if err := row.Scan(&change.Number, &number, &text, &options); err != nil {
+		return change, err
+	}
+	route := &attribution.LinkRoute{}
+	change.Link = route
+	id := &route.Identity
+	id.Number = uint64(number)
+	const flags = "0 0 0 " // vanity, disabled, deleted
+	if len(text) < len(flags) {
+		return change, fmt.Errorf("link %d is stored in pieces", number)
+	}
+	route.Vanity, route.Disabled, route.Deleted = text[0] == '1', text[2] == '1', text[4] == '1'
+	rest, whole := string(text[len(flags):]), true
+	for _, part := range [...]*string{
+		&id.LinkID, &route.Slug, &id.TaskID, &id.PostID, &id.CampaignID, &id.CreatorID, &id.AdvertiserID, &id.Platform, &id.Currency,
+	} {
+		var more bool
+		*part, rest, more = strings.Cut(rest, " ")
+		whole = whole && more
+	}
+	if !whole {
+		return change, fmt.Errorf("link %d is stored in pieces", number)
+	}
+	route.Destination = rest
+	if len(options) == 0 {
+		return change, nil
+	}
+	var optional linkOptions
+	err := decode(string(options), &optional)
+	route.Rules, route.Split, route.ExpiresAtMs, route.MaxClicks = optional.Rules, optional.Split, optional.ExpiresAtMs, optional.MaxClicks
+	if optional.Sub != nil {
+		route.Sub = *optional.Sub
+	}
+	return change, err
+}
