@@ -1,0 +1,159 @@
+package attribution
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What became of a candidate touch.
+const (
+	OutcomeCredited   = "credited"
+	OutcomeLost       = "lost"
+	OutcomeIneligible = "ineligible"
+)
+
+// ReasonCodeNotInvolved is why a valid code was only noted: its policy asks for a
+// click of its creator.
+const ReasonCodeNotInvolved = "code_not_involved"
+
+// A Trace says how a decision came about. It is stored with every decision.
+type Trace struct {
+	Rule       string        `json:"rule" doc:"click, code, forced or none"`
+	Model      string        `json:"model,omitempty"`
+	Reason     string        `json:"reason,omitempty" doc:"Why nobody was credited"`
+	Code       *CodeTrace    `json:"code,omitempty"`
+	Candidates []Candidate   `json:"candidates"`
+	Credits    []CreditTrace `json:"credits,omitempty"`
+}
+
+// A Candidate is one touch and what became of it.
+type Candidate struct {
+	ClickID    string  `json:"click_id"`
+	Time       Instant `json:"time,omitzero"`
+	LinkID     string  `json:"link_id,omitempty"`
+	TaskID     string  `json:"task_id,omitempty"`
+	CreatorID  string  `json:"creator_id,omitempty"`
+	CampaignID string  `json:"campaign_id,omitempty"`
+	Verdict    string  `json:"verdict,omitempty"`
+	Named      bool    `json:"named" doc:"By the conversion; else known of its customer"`
+	Outcome    string  `json:"outcome" doc:"credited, lost or ineligible"`
+	Reason     string  `json:"reason,omitempty"`
+	Credit     string  `json:"credit,omitempty"`
+}
+
+// A CodeTrace is the code a conversion brought and why it was only noted.
+type CodeTrace struct {
+	Code     string `json:"code"`
+	Credited bool   `json:"credited"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// A CreditTrace is one creator's part and its arithmetic.
+type CreditTrace struct {
+	CreatorID      string `json:"creator_id"`
+	CampaignID     string `json:"campaign_id"`
+	TaskID         string `json:"task_id"`
+	Credit         string `json:"credit"`
+	Currency       string `json:"currency"`
+	Amount         string `json:"amount"`
+	IntendedPayout string `json:"intended_payout"`
+	TermsVersion   int    `json:"terms_version"`
+}
+
+func candidateOf(t *Touch) Candidate {
+	c := Candidate{ClickID: t.ClickID, Named: t.Named}
+	if !t.Forged {
+		c.Time, c.LinkID, c.TaskID, c.CreatorID, c.CampaignID = t.At, t.LinkID, t.TaskID, t.CreatorID, t.CampaignID
+		c.Verdict = t.Verdict.String()
+	}
+	return c
+}
+
+func creditTraceOf(c *Credit) CreditTrace {
+	return CreditTrace{
+		CreatorID: c.CreatorID, CampaignID: c.CampaignID, TaskID: c.TaskID, Credit: c.Share.String(), Currency: c.Currency,
+		Amount: FormatMoney(c.AmountMinor, c.Currency), IntendedPayout: FormatMoney(c.IntendedMinor, c.Currency),
+		TermsVersion: c.TermsVersion,
+	}
+}
+
+func (t *Trace) code(code, why string) {
+	t.Code = &CodeTrace{Code: code, Credited: why == "", Reason: why}
+}
+
+// Sentence says the decision in English. name turns an identifier into what a
+// reader knows it by.
+func (t *Trace) Sentence(name func(id string) string) string {
+	if len(t.Credits) == 0 {
+		return fmt.Sprintf("Nobody earned this conversion: %s.", reasonInWords(t.Reason))
+	}
+	parts := make([]string, len(t.Credits))
+	for i, c := range t.Credits {
+		parts[i] = fmt.Sprintf("%s earns %s %s for %s of the sale", name(c.CreatorID), c.IntendedPayout, c.Currency, shareInWords(c.Credit))
+	}
+	return strings.Join(parts, ", ") + ": " + t.ruleInWords() + "."
+}
+
+func (t *Trace) ruleInWords() string {
+	switch t.Rule {
+	case ReferralForced:
+		return "credited by an administrator"
+	case ReferralCode:
+		return "the shopper used the code " + t.Code.Code
+	}
+	eligible, lost := 0, 0
+	for _, c := range t.Candidates {
+		switch c.Outcome {
+		case OutcomeIneligible:
+			lost++
+		default:
+			eligible++
+		}
+	}
+	words := fmt.Sprintf("model %s over %s", t.Model, count(eligible, "eligible click"))
+	if lost > 0 {
+		words += fmt.Sprintf(", %s not eligible", count(lost, "click"))
+	}
+	return words
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func shareInWords(credit string) string {
+	if credit == "1" {
+		return "all"
+	}
+	return credit
+}
+
+func reasonInWords(reason string) string {
+	words := map[string]string{
+		ReasonNoTouch:               "no click and no code led to it",
+		ReasonClickForged:           "its click id is forged or altered",
+		ReasonClickInvalid:          "its click was not a person's",
+		ReasonTestClick:             "its click was a test",
+		ReasonOutsideWindow:         "its click is older than the click window",
+		ReasonCreatorNotJoined:      "the creator had not joined the campaign",
+		ReasonEventNotInTerms:       "the terms do not pay for this event",
+		ReasonCustomerNotNew:        "the terms pay for new customers only",
+		ReasonCurrencyMismatch:      "there is no rate from its currency to the campaign's",
+		ReasonCodeUnknown:           "no creator has its code",
+		ReasonCodeInactive:          "its code was not active",
+		ReasonCodeNotInvolved:       "no click of the code's creator led to it",
+		CampaignNotStarted.String(): "the campaign had not started at the click",
+		CampaignEnded.String():      "the campaign had ended at the click",
+		CampaignDraft.String():      "the campaign was not approved at the click",
+		CampaignPaused.String():     "the campaign was paused at the click",
+		CampaignClosed.String():     "the campaign was closed at the click",
+		LinkExpired.String():        "the link had expired at the click",
+	}
+	if said, known := words[reason]; known {
+		return said
+	}
+	return reason
+}
