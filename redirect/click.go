@@ -73,8 +73,7 @@ func (s *Server) click(ctx *fasthttp.RequestCtx, h *hit, slug, query []byte) {
 		slug = slug[:len(slug)-1]
 	}
 	if !s.options.Links.Lookup(slug, &h.entry) {
-		h.counters.unknownSlugs.Add(1)
-		notFound(ctx)
+		s.unknown(ctx, h)
 		return
 	}
 	now := ctx.Time()
@@ -117,6 +116,18 @@ func (s *Server) click(ctx *fasthttp.RequestCtx, h *hit, slug, query []byte) {
 	sendTo(ctx, destination.URL)
 	h.counters.clicks[c.Verdict].Add(1)
 	h.counters.observe(time.Since(ctx.Time()))
+}
+
+// unknown answers a slug no link has. While links are still being loaded it may
+// be anybody's, and nobody is told that it leads nowhere.
+func (s *Server) unknown(ctx *fasthttp.RequestCtx, h *hit) {
+	if !s.options.Links.Stats().Ready {
+		ctx.Response.Header.SetCanonical(headerRetryAfter, valueRetryAfter)
+		respond(ctx, fasthttp.StatusServiceUnavailable, "text/plain; charset=utf-8", "the links are still being loaded, please try again\n")
+		return
+	}
+	h.counters.unknownSlugs.Add(1)
+	notFound(ctx)
 }
 
 // locate says where the shopper is and cuts the address.

@@ -12,13 +12,15 @@ const notFoundPage = `<!doctype html><html lang="en"><meta charset="utf-8"><meta
 	`<h1>This link leads nowhere</h1><p>It may have been mistyped or taken down.</p></html>`
 
 var (
-	headerAllow    = []byte("Allow")
-	headerCache    = []byte("Cache-Control")
-	headerLocation = []byte("Location")
-	headerRobots   = []byte("X-Robots-Tag")
-	valueNoStore   = []byte("no-store")
-	valueNoIndex   = []byte("noindex, nofollow")
-	valueGetHead   = []byte("GET, HEAD")
+	headerAllow      = []byte("Allow")
+	headerCache      = []byte("Cache-Control")
+	headerLocation   = []byte("Location")
+	headerRetryAfter = []byte("Retry-After")
+	headerRobots     = []byte("X-Robots-Tag")
+	valueNoStore     = []byte("no-store")
+	valueNoIndex     = []byte("noindex, nofollow")
+	valueGetHead     = []byte("GET, HEAD")
+	valueRetryAfter  = []byte("2")
 )
 
 func respond(ctx *fasthttp.RequestCtx, status int, contentType, body string) {

@@ -3,6 +3,7 @@ package redirect
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -91,10 +92,25 @@ func identity(number uint64, link string) attribution.LinkIdentity {
 	}
 }
 
-func testIndex(t testing.TB) *links.Index {
-	t.Helper()
-	index := links.New(links.Options{})
-	for i, change := range []attribution.RouteChange{
+// A fixedSource is a catalog that never changes.
+type fixedSource []attribution.RouteChange
+
+func (s fixedSource) Routes(_ context.Context, yield func(attribution.RouteChange) error) (int64, error) {
+	for i, change := range s {
+		change.Number = int64(i + 1)
+		if err := yield(change); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(s)), nil
+}
+
+func (fixedSource) RoutesSince(context.Context, int64, int) ([]attribution.RouteChange, error) {
+	return nil, nil
+}
+
+func testRoutes() fixedSource {
+	return fixedSource{
 		{Advertiser: &attribution.AdvertiserRoute{ID: "adv_1", Domains: []string{"shop.example"}, ClickParam: "tcid", PublicKey: "pk"}},
 		{Campaign: &attribution.CampaignRoute{
 			ID: "cmp_1", AdvertiserID: "adv_1", Destination: "https://shop.example/p/1?ref=a", InactiveDestination: "https://shop.example/over",
@@ -103,9 +119,27 @@ func testIndex(t testing.TB) *links.Index {
 		{Link: &attribution.LinkRoute{Identity: identity(1, ""), Slug: "k3VbQ9xT"}},
 		{Link: &attribution.LinkRoute{Identity: identity(2, ""), Slug: "Summer-Sale", Vanity: true, MaxClicks: 2}},
 		{Link: &attribution.LinkRoute{Identity: identity(3, ""), Slug: "expired0", ExpiresAtMs: now.UnixMilli()}},
-	} {
-		change.Number = int64(i + 1)
-		index.Apply(change)
+	}
+}
+
+func testIndex(t testing.TB) *links.Index {
+	t.Helper()
+	index := links.New(links.Options{})
+	follower := links.Follow(index, links.FollowerOptions{Source: testRoutes(), Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		follower.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	for deadline := time.Now().Add(10 * time.Second); !index.Stats().Ready; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the links were not loaded within 10 s")
+		}
 	}
 	return index
 }
@@ -343,10 +377,27 @@ func TestUnknownSlugs(t *testing.T) {
 	}
 }
 
+func TestNobodyIsToldALinkIsGoneWhileLinksAreLoaded(t *testing.T) {
+	options := testOptions(t, new(memoryLog))
+	options.Links = links.New(links.Options{})
+	server, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := aClick(t)
+	server.answer(ctx, server.newHit())
+	if status := ctx.Response.StatusCode(); status != fasthttp.StatusServiceUnavailable || len(ctx.Response.Header.Peek("Retry-After")) == 0 {
+		t.Errorf("status %d, want 503 with Retry-After", status)
+	}
+	if server.Ready() == nil {
+		t.Error("a tracker without links says it is ready")
+	}
+}
+
 func TestFullSpoolNeverStopsAShopper(t *testing.T) {
 	tr := startTracker(t)
-	if response := tr.get(t, "GET", "/readyz"); response.StatusCode != http.StatusServiceUnavailable && tr.options.Links.Stats().Ready {
-		t.Errorf("readyz is %d", response.StatusCode)
+	if response := tr.get(t, "GET", "/readyz"); response.StatusCode != http.StatusOK {
+		t.Errorf("readyz is %d, want 200", response.StatusCode)
 	}
 	tr.log.full.Store(true)
 	if response := tr.get(t, "GET", "/k3VbQ9xT"); response.StatusCode != http.StatusFound {

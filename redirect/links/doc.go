@@ -22,11 +22,10 @@
 //     never believed: the index is rebuilt from the source.
 //
 // Which link a slug names. A random slug is compared byte for byte, a vanity
-// slug ignoring ASCII case; each kind has keys of its own. A request is first
-// looked up among the random slugs as it stands, then, folded, among the vanity
-// slugs. A random slug is therefore never shadowed by a vanity slug that differs
-// from it in case only: the exact spelling is the random link's, every other
-// spelling is the vanity link's.
+// slug ignoring ASCII case, and each kind only with its own. Where a request
+// matches one of both, the random slug goes first. So neither shadows the other:
+// of two that differ in case only, the exact spelling is the random link's, every
+// other spelling the vanity link's.
 //
 // A link is known only together with its campaign and advertiser: one that
 // arrives before them is kept and answers from the moment they are there.

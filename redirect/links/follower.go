@@ -52,7 +52,7 @@ type Follower struct {
 	loaded    bool // the index has a snapshot or the whole catalog
 	confirmed bool // the feed goes on from where the index is
 	down      bool // the source, as far as we know
-	snapshots snapshotter
+	snapshots *snapshotter
 }
 
 // Follow makes a Follower of an index. Run starts it.
@@ -63,17 +63,11 @@ func Follow(x *Index, o FollowerOptions) *Follower {
 	if o.Logger == nil {
 		o.Logger = x.log
 	}
-	return &Follower{
-		index:     x,
-		o:         o,
-		log:       o.Logger,
-		snapshots: snapshotter{index: x, dir: o.Dir, catalog: o.Catalog, log: o.Logger, onDisk: noSnapshot},
-	}
+	return &Follower{index: x, o: o, log: o.Logger, snapshots: newSnapshotter(x, o)}
 }
 
-// Run fills the index and follows the source until ctx is done. It writes a
-// last snapshot when it is worth it, which takes seconds for millions of links,
-// and returns. A source that is down is no error: the index stays as it is and
+// Run fills the index and follows the source until ctx is done. Then it writes
+// a last snapshot, if that is worth it and done within 5 s, and returns. A source that is down is no error: the index stays as it is and
 // the source is asked again, at most 2 s apart; that is logged when it begins
 // and when it ends.
 func (f *Follower) Run(ctx context.Context) {

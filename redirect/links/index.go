@@ -35,26 +35,26 @@ type Index struct {
 	ready  atomic.Bool
 }
 
-// A hasher hashes for the tables. What clients send is hashed under seeds that
-// are new in each process.
+// A hasher hashes what clients send, under seeds that are new in each process.
 type hasher struct {
-	random, vanity, publicKey maphash.Seed
+	slugs, publicKeys maphash.Seed
 }
 
 func newHasher() hasher {
-	return hasher{maphash.MakeSeed(), maphash.MakeSeed(), maphash.MakeSeed()}
+	return hasher{slugs: maphash.MakeSeed(), publicKeys: maphash.MakeSeed()}
 }
 
-func (h *hasher) slug(vanity bool, slug []byte) uint64 {
-	if !vanity {
-		return maphash.Bytes(h.random, slug)
-	}
+func (h *hasher) folded(slug []byte) uint64 { return maphash.Bytes(h.slugs, slug) }
+
+func (h *hasher) slug(slug []byte) uint64 {
 	var folded [MaxSlugBytes]byte
-	return maphash.Bytes(h.vanity, fold(&folded, slug))
+	return h.folded(fold(&folded, slug))
 }
+
+func (h *hasher) publicKey(key string) uint64 { return maphash.String(h.publicKeys, key) }
 
 // hashNumber spreads a link's number, which the catalog gives, over all bits:
-// the finalizer of SplitMix64.
+// the finalizer of SplitMix64. Files of Limits hold 16 bits of it.
 func hashNumber(number uint64) uint64 {
 	number += 0x9e3779b97f4a7c15
 	number = (number ^ number>>30) * 0xbf58476d1ce4e5b9
@@ -93,18 +93,12 @@ func (x *Index) Lookup(slug []byte, e *Entry) bool {
 	if !validSlug(slug) {
 		return false
 	}
-	if x.lookup(x.hash.slug(false, slug), false, slug, e) {
-		return true
-	}
-	var folded [MaxSlugBytes]byte
-	lower := fold(&folded, slug)
-	return x.lookup(maphash.Bytes(x.hash.vanity, lower), true, lower, e)
-}
-
-func (x *Index) lookup(hash uint64, vanity bool, slug []byte, e *Entry) bool {
+	var lower [MaxSlugBytes]byte
+	folded := fold(&lower, slug)
+	hash := x.hash.folded(folded)
 	for range maxLooks {
 		v := x.current.Load()
-		_, body, got := v.find(hash, vanity, slug)
+		body, got := v.lookup(hash, slug, folded)
 		if got == found {
 			got = e.fill(v, body)
 		}
@@ -118,7 +112,7 @@ func (x *Index) lookup(hash uint64, vanity bool, slug []byte, e *Entry) bool {
 
 // AdvertiserByPublicKey finds the advertiser that a pixel or tag names.
 func (x *Index) AdvertiserByPublicKey(key string) (*Advertiser, bool) {
-	hash := maphash.String(x.hash.publicKey, key)
+	hash := x.hash.publicKey(key)
 	for range maxLooks {
 		v := x.current.Load()
 		advertiser, got := v.advertiserByPublicKey(hash, key)

@@ -76,9 +76,7 @@ type counter struct {
 const checkBits = 16
 
 func linkWord(number uint64) uint64 {
-	var raw [8]byte
-	binary.LittleEndian.PutUint64(raw[:], number)
-	return number<<checkBits | uint64(uint16(crc32.Checksum(raw[:], crcTable)))
+	return number<<checkBits | hashNumber(number)>>(64-checkBits)
 }
 
 func newSegment(memory *region) *segment {

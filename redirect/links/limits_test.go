@@ -1,7 +1,6 @@
 package links
 
 import (
-	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -238,28 +237,4 @@ func TestOpenLimitsNeedsItsDirectory(t *testing.T) {
 	if _, err := OpenLimits(filepath.Join(t.TempDir(), "missing"), testLog(t)); err == nil {
 		t.Error("no error")
 	}
-}
-
-func FuzzLimitsFile(f *testing.F) {
-	valid := make([]byte, limitsHeaderBytes)
-	copy(valid, limitsHeader())
-	f.Add(valid, uint64(1), int64(1))
-	f.Add([]byte{}, uint64(0), int64(0))
-	f.Fuzz(func(t *testing.T, file []byte, word uint64, count int64) {
-		dir := t.TempDir()
-		if len(file) >= limitsHeaderBytes {
-			segment := make([]byte, segmentBytes)
-			binary.LittleEndian.PutUint64(segment, word)
-			binary.LittleEndian.PutUint64(segment[8:], uint64(count))
-			file = append(file[:limitsHeaderBytes:limitsHeaderBytes], segment...)
-		}
-		if err := os.WriteFile(filepath.Join(dir, limitsName), file, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		l := openTestLimits(t, dir)
-		l.Take(5, 10)
-		if l.Count(5) < 1 {
-			t.Error("a click was not counted")
-		}
-	})
 }

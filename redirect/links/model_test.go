@@ -84,15 +84,15 @@ func TestIndexIsLikeAMap(t *testing.T) {
 				}
 			},
 			"crowd comes and goes": func(t *rapid.T) {
-				for n := range uint64(400) {
+				for n := range uint64(150) {
 					x.Apply(linkChange(linkRoute(crowd+n, 1, 1, fmt.Sprint("crowd", crowd+n))))
 				}
-				for n := range uint64(400) {
+				for n := range uint64(150) {
 					gone := linkRoute(crowd+n, 1, 1, "")
 					gone.Deleted = true
 					x.Apply(linkChange(gone))
 				}
-				crowd += 400
+				crowd += 150
 			},
 			"restart": func(t *rapid.T) {
 				written := snapshotBytes(t, x, "cat")
@@ -180,7 +180,7 @@ func TestReadersNeverMissOrTearALink(t *testing.T) {
 				x.Apply(linkChange(versioned(n, 0)))
 			}
 			var done atomic.Bool
-			var readers sync.WaitGroup
+			var readers sync.WaitGroup // and writers of snapshots
 			for r := range 4 {
 				readers.Go(func() {
 					random := rand.New(rand.NewPCG(uint64(r), 1))
@@ -196,7 +196,7 @@ func TestReadersNeverMissOrTearALink(t *testing.T) {
 				})
 			}
 			random := rand.New(rand.NewPCG(9, 9))
-			for i := range 6000 {
+			for i := range 2500 {
 				x.Apply(linkChange(versioned(random.Uint64N(stable), i+1)))
 				x.Apply(linkChange(linkRoute(uint64(1000+i), 1, 1, fmt.Sprint("crowd", i))))
 				if i%3 == 0 {
@@ -204,8 +204,8 @@ func TestReadersNeverMissOrTearALink(t *testing.T) {
 					gone.Deleted = true
 					x.Apply(linkChange(gone))
 				}
-				if i%1500 == 0 {
-					go snapshotBytes(t, x, "cat")
+				if i%500 == 0 {
+					readers.Go(func() { snapshotBytes(t, x, "cat") })
 				}
 			}
 			done.Store(true)

@@ -1,6 +1,7 @@
 package links
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -70,14 +71,14 @@ type slotRecord struct {
 }
 
 // writeSnapshot writes the index to dir in place of an earlier snapshot, and
-// returns the change number it holds. The writer waits for moments only.
-func (x *Index) writeSnapshot(dir, catalog string) (change int64, err error) {
+// returns the change number it holds. The index's writer waits for moments only.
+func (x *Index) writeSnapshot(ctx context.Context, dir, catalog string) (change int64, err error) {
 	path := filepath.Join(dir, snapshotName)
 	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, err
 	}
-	w := newBlockWriter(f, f.Sync)
+	w := newBlockWriter(ctx, f, f.Sync)
 	change, err = x.encodeSnapshot(w, catalog)
 	err = errors.Join(err, w.finish(), f.Close())
 	if err == nil {
@@ -144,6 +145,9 @@ func (x *Index) encodeLinks(w *blockWriter, v *view) (links uint64, err error) {
 		body := bodyAt(v.chunks, word&valueMask-firstValue)
 		if len(block)+binary.MaxVarintLen32+len(body) > maxChunkBytes {
 			w.block(blockLinks, block)
+			if w.err != nil {
+				return 0, w.err
+			}
 			block = block[:0]
 		}
 		block = binary.AppendUvarint(block, uint64(len(body)))

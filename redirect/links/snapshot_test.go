@@ -2,6 +2,7 @@ package links
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 // snapshotBytes returns the snapshot of an index, without a disk.
 func snapshotBytes(t interface{ Errorf(string, ...any) }, x *Index, catalog string) []byte {
 	var b bytes.Buffer
-	w := newBlockWriter(&b, func() error { return nil })
+	w := newBlockWriter(context.Background(), &b, func() error { return nil })
 	_, err := x.encodeSnapshot(w, catalog)
 	if err := errors.Join(err, w.finish()); err != nil && !errors.Is(err, errNotNow) {
 		t.Errorf("writing a snapshot: %v", err)
@@ -47,7 +48,7 @@ func snapshotExample(t testing.TB) (*Index, []*attribution.LinkRoute) {
 func TestSnapshotRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	x, routes := snapshotExample(t)
-	if change, err := x.writeSnapshot(dir, "catalog one"); err != nil || change != 42 {
+	if change, err := x.writeSnapshot(t.Context(), dir, "catalog one"); err != nil || change != 42 {
 		t.Fatalf("snapshot of change %d: %v", change, err)
 	}
 	y := emptyTestIndex(t, mapMemory)
@@ -210,11 +211,11 @@ func TestSnapshotIsWrittenWhileLinksChange(t *testing.T) {
 func TestFailedSnapshotLeavesTheEarlierOne(t *testing.T) {
 	dir := t.TempDir()
 	x, _ := snapshotExample(t)
-	if _, err := x.writeSnapshot(dir, "one"); err != nil {
+	if _, err := x.writeSnapshot(t.Context(), dir, "one"); err != nil {
 		t.Fatal(err)
 	}
 	x.locked((*store).beginReload)
-	if _, err := x.writeSnapshot(dir, "one"); !errors.Is(err, errNotNow) {
+	if _, err := x.writeSnapshot(t.Context(), dir, "one"); !errors.Is(err, errNotNow) {
 		t.Errorf("error is %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, snapshotName+".tmp")); !errors.Is(err, os.ErrNotExist) {
@@ -246,5 +247,18 @@ func TestSnapshotVersionFollowsItsTypes(t *testing.T) {
 		"Countries Devices OS Languages After Before Query / Destination Weight /"
 	if got := fmt.Sprint(snapshotVersion, ": ", strings.Join(shape, " ")); got != want {
 		t.Errorf("version and types are\n%s, want\n%s", got, want)
+	}
+}
+
+func TestSnapshotThatIsGivenUpLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	x, _ := snapshotExample(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := x.writeSnapshot(ctx, dir, "one"); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("the directory has %v: %v", files, err)
 	}
 }

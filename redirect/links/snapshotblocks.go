@@ -2,6 +2,7 @@ package links
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 // A blockWriter writes a snapshot's blocks and remembers the first failure. It
 // flushes to disk as it goes: a gigabyte flushed at once would stall the spool.
 type blockWriter struct {
+	ctx      context.Context
 	to       *bufio.Writer
 	toDisk   func() error
 	unsynced int
@@ -20,14 +22,16 @@ type blockWriter struct {
 
 const syncEveryBytes = 16 << 20
 
-func newBlockWriter(to io.Writer, toDisk func() error) *blockWriter {
-	w := &blockWriter{to: bufio.NewWriterSize(to, 256<<10), toDisk: toDisk}
+func newBlockWriter(ctx context.Context, to io.Writer, toDisk func() error) *blockWriter {
+	w := &blockWriter{ctx: ctx, to: bufio.NewWriterSize(to, 256<<10), toDisk: toDisk}
 	w.write([]byte(snapshotMagic))
 	w.write(binary.LittleEndian.AppendUint32(nil, snapshotVersion))
 	return w
 }
 
+// block writes a block, unless writing has failed or is no longer wanted.
 func (w *blockWriter) block(kind byte, payload []byte) {
+	w.fail(w.ctx.Err())
 	header := make([]byte, 0, blockHeaderBytes)
 	header = append(header, kind)
 	header = binary.LittleEndian.AppendUint32(header, uint32(len(payload)))

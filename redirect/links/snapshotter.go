@@ -1,6 +1,7 @@
 package links
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -16,6 +17,8 @@ type snapshotter struct {
 	catalog string
 	log     *slog.Logger
 
+	ctx     context.Context // ends when what is being written must be given up
+	giveUp  context.CancelFunc
 	onDisk  int64 // change number of the snapshot on disk, or noSnapshot
 	writing chan written
 	failed  time.Time // of the last attempt, when it failed
@@ -37,7 +40,17 @@ const (
 	snapshotMinPercent = 5
 
 	snapshotRetry = time.Minute
+
+	// What is being written when the Follower stops may take so long: the next
+	// start can do with the snapshot before it.
+	snapshotStopTimeout = 5 * time.Second
 )
+
+func newSnapshotter(x *Index, o FollowerOptions) *snapshotter {
+	s := &snapshotter{index: x, dir: o.Dir, catalog: o.Catalog, log: o.Logger, onDisk: noSnapshot}
+	s.ctx, s.giveUp = context.WithCancel(context.Background())
+	return s
+}
 
 // consider begins to write a snapshot if it is time to.
 func (s *snapshotter) consider() {
@@ -62,6 +75,8 @@ func (s *snapshotter) consider() {
 // stop waits for a snapshot being written, and writes a last one unless the one
 // on disk is as good: a start then has next to nothing to replay.
 func (s *snapshotter) stop() {
+	defer s.giveUp()
+	defer time.AfterFunc(snapshotStopTimeout, s.giveUp).Stop()
 	if s.writing != nil {
 		s.settle(<-s.writing)
 	}
@@ -88,7 +103,7 @@ func (s *snapshotter) forget() {
 
 func (s *snapshotter) write() written {
 	began := time.Now()
-	change, err := s.index.writeSnapshot(s.dir, s.catalog)
+	change, err := s.index.writeSnapshot(s.ctx, s.dir, s.catalog)
 	if err == nil {
 		s.log.Info("snapshot of links written", "change", change, "took", time.Since(began))
 	}
@@ -102,7 +117,7 @@ func (s *snapshotter) settle(w written) {
 		s.onDisk, s.failed = w.change, time.Time{}
 		return
 	}
-	if s.failed.IsZero() && !errors.Is(w.err, errNotNow) {
+	if s.failed.IsZero() && !errors.Is(w.err, errNotNow) && !errors.Is(w.err, context.Canceled) {
 		s.log.Error("snapshot of links not written; make room in the data directory, or a restart reads the whole catalog",
 			"dir", s.dir, "error", w.err)
 	}

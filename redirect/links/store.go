@@ -1,8 +1,8 @@
 package links
 
 import (
-	"hash/maphash"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"tributary/attribution"
@@ -79,10 +79,11 @@ func (s *store) measure() {
 }
 
 // campaignSlot returns the slot of a campaign, which may not have arrived yet.
+// It keeps a copy of the id: a source may give out parts of longer texts.
 func (s *store) campaignSlot(id string) uint64 {
 	slot, known := s.campaignByID[id]
 	if !known {
-		slot = uint64(len(s.campaigns))
+		id, slot = strings.Clone(id), uint64(len(s.campaigns))
 		s.campaignByID[id] = slot
 		s.campaigns = append(s.campaigns, &campaignSlot{id: id})
 		s.publish()
@@ -95,7 +96,7 @@ func (s *store) campaignSlot(id string) uint64 {
 func (s *store) advertiserSlot(id string) uint64 {
 	slot, known := s.advertiserByID[id]
 	if !known {
-		slot = uint64(len(s.advertisers))
+		id, slot = strings.Clone(id), uint64(len(s.advertisers))
 		s.advertiserByID[id] = slot
 		s.advertisers = append(s.advertisers, &advertiserSlot{id: id})
 		s.publish()
@@ -107,6 +108,7 @@ func (s *store) labelSlot(name label) uint64 {
 	slot, known := s.slotOfLabel[name]
 	if !known {
 		slot = uint64(len(s.labels))
+		name = label{strings.Clone(name.Platform), strings.Clone(name.Currency)}
 		s.slotOfLabel[name] = slot
 		s.labels = append(s.labels, name)
 		s.publish()
@@ -137,16 +139,16 @@ func (s *store) setAdvertiser(slot uint64, a *Advertiser) {
 		return
 	}
 	if a != nil && a.PublicKey != "" {
-		s.publicKeys.insert(maphash.String(s.hash.publicKey, a.PublicKey), slot)
+		s.publicKeys.insert(s.hash.publicKey(a.PublicKey), slot)
 	}
 	if old != nil && old.PublicKey != "" {
-		s.publicKeys.remove(maphash.String(s.hash.publicKey, old.PublicKey), slot)
+		s.publicKeys.remove(s.hash.publicKey(old.PublicKey), slot)
 	}
 }
 
 func (s *store) growPublicKeys() {
 	s.publicKeys = s.publicKeys.rehashed(s.alloc, func(slot uint64) (hash, same uint64) {
-		return maphash.String(s.hash.publicKey, s.advertisers[slot].current.Load().PublicKey), slot
+		return s.hash.publicKey(s.advertisers[slot].current.Load().PublicKey), slot
 	})
 	s.publish()
 }

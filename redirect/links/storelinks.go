@@ -65,8 +65,6 @@ func (s *store) isRecordOf(number uint64) bool {
 
 func (s *store) bodyAt(place uint64) []byte { return bodyAt(s.arena.chunks, place) }
 
-func (s *store) hashOf(key recordKey) uint64 { return s.hash.slug(key.vanity, key.slug) }
-
 func (s *store) placeOfLink(number uint64) (place uint64, known bool) {
 	p := s.numbers.probe(hashNumber(number))
 	for {
@@ -86,11 +84,11 @@ func (s *store) placeOfLink(number uint64) (place uint64, known bool) {
 // misses the link meanwhile. The tables must have room.
 func (s *store) put(place uint64) {
 	key := keyOf(s.bodyAt(place))
-	hash := s.hashOf(key)
+	hash := s.hash.slug(key.slug)
 	earlier, known := s.placeOfLink(key.number)
-	holder, _, taken := s.find(hash, key.vanity, s.folded(key))
+	holder, taken := s.holderOf(key)
 
-	if taken == found {
+	if taken {
 		s.slugs.replace(hash, holder, place)
 	} else {
 		s.slugs.insert(hash, place)
@@ -100,11 +98,11 @@ func (s *store) put(place uint64) {
 	} else {
 		s.numbers.insert(hashNumber(key.number), place)
 	}
-	if known && (taken != found || earlier != holder) { // it had another slug
-		s.slugs.remove(s.hashOf(keyOf(s.bodyAt(earlier))), earlier)
+	if known && (!taken || earlier != holder) { // it had another slug
+		s.slugs.remove(s.hash.slug(keyOf(s.bodyAt(earlier)).slug), earlier)
 		s.discard(earlier)
 	}
-	if taken == found {
+	if taken {
 		if other := keyOf(s.bodyAt(holder)).number; other != key.number {
 			s.numbers.remove(hashNumber(other), holder)
 		}
@@ -112,12 +110,21 @@ func (s *store) put(place uint64) {
 	}
 }
 
-// folded returns the slug as find wants it.
-func (s *store) folded(key recordKey) []byte {
-	if !key.vanity {
-		return key.slug
+// holderOf returns the place of the link that has the key's slug.
+func (s *store) holderOf(key recordKey) (place uint64, taken bool) {
+	var lower [MaxSlugBytes]byte
+	folded := fold(&lower, key.slug)
+	p := s.slugs.probe(s.hash.folded(folded))
+	for {
+		place, ok := p.next()
+		if !ok {
+			return 0, false
+		}
+		vanity, own := slugOf(s.bodyAt(place))
+		if vanity == key.vanity && (bytes.Equal(own, key.slug) || vanity && foldsTo(own, folded)) {
+			return place, true
+		}
 	}
-	return bytes.ToLower(key.slug)
 }
 
 func (s *store) removeLink(number uint64) {
@@ -125,7 +132,7 @@ func (s *store) removeLink(number uint64) {
 	if !known {
 		return
 	}
-	s.slugs.remove(s.hashOf(keyOf(s.bodyAt(place))), place)
+	s.slugs.remove(s.hash.slug(keyOf(s.bodyAt(place)).slug), place)
 	s.numbers.remove(hashNumber(number), place)
 	s.discard(place)
 }
@@ -173,7 +180,7 @@ func (s *store) evacuate(i int) {
 			if grown {
 				s.publish()
 			}
-			s.slugs.replace(s.hashOf(key), place, moved)
+			s.slugs.replace(s.hash.slug(key.slug), place, moved)
 			s.numbers.replace(hashNumber(key.number), place, moved)
 			s.arena.garbage += int64(next - offset)
 			c.garbage += next - offset
@@ -196,7 +203,7 @@ func (s *store) rebuild(chunks []*chunk, position []int) {
 	}
 	old := s.arena.chunks
 	s.slugs = s.slugs.rehashed(s.alloc, func(place uint64) (hash, same uint64) {
-		return s.hashOf(keyOf(bodyAt(old, place))), renamed(place)
+		return s.hash.slug(keyOf(bodyAt(old, place)).slug), renamed(place)
 	})
 	s.numbers = s.numbers.rehashed(s.alloc, func(place uint64) (hash, same uint64) {
 		return hashNumber(keyOf(bodyAt(old, place)).number), renamed(place)

@@ -51,22 +51,31 @@ const (
 	stale
 )
 
-// find looks a slug up among those of its kind; a vanity slug comes folded.
-func (v *view) find(hash uint64, vanity bool, slug []byte) (place uint64, body []byte, _ outcome) {
+// lookup returns the record a request's slug names: the random slug it is byte
+// for byte, or else the vanity slug it is when folded. Both kinds are hashed
+// folded, so that one probe finds them.
+func (v *view) lookup(hash uint64, slug, folded []byte) (body []byte, _ outcome) {
 	p := v.slugs.probe(hash)
 	for {
 		place, ok := p.next()
 		if !ok {
-			return 0, nil, unknown
+			break
 		}
-		body := bodyAt(v.chunks, place)
-		if body == nil {
-			return 0, nil, stale
+		candidate := bodyAt(v.chunks, place)
+		if candidate == nil {
+			return nil, stale
 		}
-		if kind, own := slugOf(body); kind == vanity && sameSlug(vanity, own, slug) {
-			return place, body, found
+		switch vanity, own := slugOf(candidate); {
+		case !vanity && bytes.Equal(own, slug):
+			return candidate, found
+		case vanity && foldsTo(own, folded):
+			body = candidate
 		}
 	}
+	if body == nil {
+		return nil, unknown
+	}
+	return body, found
 }
 
 // fill reads a record into e, and copies what it says out of the arena.
@@ -190,12 +199,11 @@ func fold(dst *[MaxSlugBytes]byte, slug []byte) []byte {
 	return dst[:len(slug)]
 }
 
-// sameSlug compares a link's own slug with a wanted one, which is folded if the
-// link's is a vanity slug.
-func sameSlug(vanity bool, own, wanted []byte) bool {
-	if !vanity || len(own) != len(wanted) {
-		return bytes.Equal(own, wanted)
+// foldsTo reports whether a slug is folded when folded.
+func foldsTo(slug, folded []byte) bool {
+	if len(slug) != len(folded) {
+		return false
 	}
-	var folded [MaxSlugBytes]byte
-	return bytes.Equal(fold(&folded, own), wanted)
+	var own [MaxSlugBytes]byte
+	return bytes.Equal(fold(&own, slug), folded)
 }
