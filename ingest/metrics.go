@@ -1,0 +1,111 @@
+package ingest
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the counts of shipping, shared by the shippers of a process. A
+// nil Metrics counts nothing.
+type Metrics struct {
+	shippedRows   *prometheus.CounterVec
+	quarantine    *prometheus.CounterVec
+	missing       *prometheus.CounterVec
+	insertSeconds *prometheus.HistogramVec
+	insertsFailed *prometheus.CounterVec
+
+	mu      sync.Mutex
+	watched map[string]watchedLog // by log
+}
+
+// NewMetrics registers the counts.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		watched: map[string]watchedLog{},
+		shippedRows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_shipped_rows_total", Help: "Rows ClickHouse acknowledged, by table.",
+		}, []string{"table"}),
+		quarantine: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_quarantined_total", Help: "Records put into quarantine, by reason.",
+		}, []string{"reason"}),
+		missing: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_spool_missing_total", Help: "Records the log gave a number but could not give back: damaged on disk.",
+		}, []string{"log"}),
+		insertSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tributary_insert_seconds", Help: "Time of one acknowledged insert, by table.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
+		}, []string{"table"}),
+		insertsFailed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_inserts_failed_total", Help: "Inserts that were not acknowledged, by table.",
+		}, []string{"table"}),
+	}
+	registry.MustRegister(m, m.shippedRows, m.quarantine, m.missing, m.insertSeconds, m.insertsFailed)
+	return m
+}
+
+// A watchedLog is asked when the metrics are read.
+type watchedLog struct {
+	lag     func() time.Duration
+	records func() uint64
+}
+
+var (
+	lagMetric   = prometheus.NewDesc("tributary_ship_lag_seconds", "Age of the oldest record that is not in ClickHouse yet, of all logs.", nil, nil)
+	spoolMetric = prometheus.NewDesc("tributary_spool_records", "Records in the log that are not in ClickHouse yet.", []string{"log"}, nil)
+)
+
+// watch asks a log's shipper from now on; the last one of a name counts.
+func (m *Metrics) watch(log string, w watchedLog) {
+	if m != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.watched[log] = w
+	}
+}
+
+// Describe implements prometheus.Collector for what is asked of the shippers.
+func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- lagMetric
+	descriptions <- spoolMetric
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
+	m.mu.Lock()
+	watched := maps.Clone(m.watched)
+	m.mu.Unlock()
+	var lag time.Duration
+	for log, w := range watched {
+		lag = max(lag, w.lag())
+		metrics <- prometheus.MustNewConstMetric(spoolMetric, prometheus.GaugeValue, float64(w.records()), log)
+	}
+	metrics <- prometheus.MustNewConstMetric(lagMetric, prometheus.GaugeValue, lag.Seconds())
+}
+
+func (m *Metrics) shipped(table string, rows int, took time.Duration) {
+	if m != nil {
+		m.shippedRows.WithLabelValues(table).Add(float64(rows))
+		m.insertSeconds.WithLabelValues(table).Observe(took.Seconds())
+	}
+}
+
+func (m *Metrics) insertFailed(table string) {
+	if m != nil {
+		m.insertsFailed.WithLabelValues(table).Inc()
+	}
+}
+
+func (m *Metrics) quarantined(reason string) {
+	if m != nil {
+		m.quarantine.WithLabelValues(reason).Inc()
+	}
+}
+
+func (m *Metrics) missed(log string, records uint64) {
+	if m != nil && records > 0 {
+		m.missing.WithLabelValues(log).Add(float64(records))
+	}
+}

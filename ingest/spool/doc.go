@@ -1,0 +1,32 @@
+// Package spool is a durable log: what Append has taken survives kill -9, and power loss once it was synced.
+//
+// # Promises
+//
+//   - Append puts the record into a memory-mapped ring file, a store and no system call, and returns: the record
+//     lives in the kernel's page cache and outlives the process. A background flusher gives it a sequence number, moves
+//     it to a segment file and syncs it within Options.SyncWithin. With SyncWithin 0, Append returns after the fsync that
+//     covers its record; one fsync serves all who wait.
+//   - Append never waits longer than Options.MaxWait. What it refuses is counted in Stats.Unrecorded.
+//   - Sequence numbers grow by one in the order of the log. Only synced records are readable, so a number that was
+//     handed out means the same record for ever.
+//   - Commit is durable before anything is removed.
+//   - A damaged byte costs the record it hits and no other; the loss is a gap in the sequence numbers and counted.
+//   - After a failed fsync nothing in that segment is believed: its unsynced records are written to a new one.
+//   - A full disk keeps records in the rings, then refuses them, and is recovered from without a restart.
+//
+// # Files of a directory
+//
+//	log                 identity and secret, made once
+//	lock                held by the process that has the log open
+//	ring-NN             records not drained yet, one file per shard
+//	FIRST-EPOCH.segment records from sequence FIRST on; of two that overlap the higher EPOCH counts
+//	N.prepared          the next segment, preallocated
+//	cursor              the last committed sequence
+//	progress            how far fsync got; a hint
+//	damaged/            copies of stretches that held no valid record
+//
+// # Memory
+//
+// Shards × RingBytes of mapped file; a chunk of 256 KiB and one largest record for the flusher; for the consumer about
+// the maxBytes of its largest batch; 64 KiB of time bounds. Nothing grows with the backlog but one small struct per segment.
+package spool

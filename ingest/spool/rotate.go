@@ -1,0 +1,196 @@
+package spool
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// makeActive sees to it that there is a segment to write to.
+func (l *Log) makeActive() error {
+	if l.active != nil {
+		return nil
+	}
+	next, err := l.takePrepared()
+	if err != nil {
+		return err
+	}
+	next.first = l.written.seq + 1
+	if err := l.begin(next, l.written.drained); err != nil {
+		l.discard(next)
+		return err
+	}
+	l.mu.Lock()
+	l.written.segment, l.written.off = next, segmentHeaderBytes
+	l.mu.Unlock()
+	return nil
+}
+
+// rotate ends the active segment, which must be durable before anything is written behind it, and begins the next.
+func (l *Log) rotate() error {
+	l.mu.Lock()
+	l.dirtyAt = max(l.dirtyAt, 1)
+	l.mu.Unlock()
+	l.syncOnce()
+	l.mu.Lock()
+	durable := l.suspect == nil && l.synced.seq == l.written.seq
+	if durable {
+		l.active = nil
+	}
+	old := l.written.segment
+	l.mu.Unlock()
+	if !durable {
+		return nil // the next pass replaces it
+	}
+	err := l.makeActive()
+	if err == nil && old != nil && old.file != nil {
+		old.file.Close()
+		old.file = nil
+	}
+	if err != nil {
+		l.mu.Lock()
+		l.active = old
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// begin gives a prepared segment its header and its name and makes it the active one. Its first sequence is set.
+func (l *Log) begin(s *segment, drained [maxShards]uint64) error {
+	l.mu.Lock()
+	header := segmentHeader{identity: l.meta.Identity, epoch: s.epoch, first: s.first, wallMS: l.boundMS, drained: drained}
+	l.mu.Unlock()
+	if err := writeFull(s.file, header.encode(), 0); err != nil {
+		return err
+	}
+	path := filepath.Join(l.opt.Dir, segmentName(s.first, s.epoch))
+	if err := l.fs.Rename(s.path, path); err != nil {
+		return err
+	}
+	s.path, s.dirDirty = path, true
+	var overruled []string
+	l.mu.Lock()
+	for n := len(l.segments); n > 0 && l.segments[n-1].first >= s.first; n-- {
+		overruled = append(overruled, l.segments[n-1].path)
+		l.segments = l.segments[:n-1]
+	}
+	if old := l.active; old != nil && old.file != nil {
+		old.file.Close()
+		old.file = nil
+	}
+	l.segments = append(l.segments, s)
+	l.active = s
+	l.mu.Unlock()
+	l.chunk.seal, l.chunk.mark = l.meta.segmentSealer(s), 0
+	if err := removeAll(l.fs, overruled); err != nil {
+		l.log.Warn("spool cannot remove a segment that a later one overrules", "dir", l.opt.Dir, "error", err)
+	}
+	l.signal(l.prepare)
+	return nil
+}
+
+// takePrepared takes the next segment from the preparer.
+func (l *Log) takePrepared() (*segment, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.prepared
+	if s == nil && l.noRoom {
+		return nil, fmt.Errorf("no room for another segment: %w", l.lastError)
+	}
+	if s == nil {
+		return nil, errPreparing
+	}
+	l.prepared = nil
+	l.maxEpoch++
+	s.epoch = l.maxEpoch
+	return s, nil
+}
+
+// discard gives up a prepared segment that the disk failed on.
+func (l *Log) discard(s *segment) {
+	s.file.Close()
+	if err := l.fs.Remove(s.path); err != nil {
+		l.log.Warn("spool cannot remove a segment it does not use", "path", s.path, "error", err)
+	}
+	l.signal(l.prepare)
+}
+
+// prepareLoop is the preparer: it keeps one preallocated segment ready, so that the flusher never waits for blocks.
+func (l *Log) prepareLoop() {
+	defer l.done.Done()
+	timer := time.NewTimer(time.Hour)
+	backoff := firstBackoff
+	for {
+		err := l.prepareNext()
+		if err == nil {
+			backoff = firstBackoff
+			select {
+			case <-l.ctx.Done():
+				return
+			case <-l.prepare:
+			}
+			continue
+		}
+		l.mu.Lock()
+		l.lastError = err
+		l.mu.Unlock()
+		l.pause(timer, backoff, l.prepare)
+		backoff = min(2*backoff, longestBackoff)
+		if l.ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// prepareNext preallocates the next segment unless there is one.
+func (l *Log) prepareNext() (err error) {
+	l.mu.Lock()
+	have := l.prepared != nil
+	used := l.diskBytes()
+	l.mu.Unlock()
+	if have {
+		return nil
+	}
+	defer func() {
+		l.mu.Lock()
+		l.noRoom = err != nil
+		l.mu.Unlock()
+	}()
+	if used+l.opt.SegmentBytes > l.opt.MaxBytes {
+		return fmt.Errorf("the spool holds %d bytes of at most %d: let the store catch up, or allow more", used, l.opt.MaxBytes)
+	}
+	// Each has a name of its own: the one before may not have been given its final one yet.
+	l.preparations++
+	name := fmt.Sprintf("%d%s", l.preparations, preparedSuffix)
+	s := &segment{path: filepath.Join(l.opt.Dir, name), bytes: l.opt.SegmentBytes}
+	if s.file, err = l.fs.Open(s.path, true); err != nil {
+		return err
+	}
+	if err = s.file.Allocate(s.bytes); err == nil {
+		err = s.file.Sync() // so that the first fsync of records finds the blocks allocated
+	}
+	if err != nil {
+		s.file.Close()
+		_ = l.fs.Remove(s.path) // the blocks it got may be what others need
+		return fmt.Errorf("prepare a segment of %d bytes: %w", s.bytes, err)
+	}
+	l.mu.Lock()
+	l.prepared = s
+	l.mu.Unlock()
+	l.signal(l.ready)
+	return nil
+}
+
+// diskBytes is what segments and rings occupy. The caller holds mu.
+func (l *Log) diskBytes() (n int64) {
+	for _, s := range l.segments {
+		n += s.bytes
+	}
+	if l.prepared != nil {
+		n += l.prepared.bytes
+	}
+	for _, s := range l.shards {
+		n += int64(ringFileHeader + len(s.ring.data))
+	}
+	return n
+}

@@ -1,0 +1,80 @@
+package spool
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+)
+
+// castagnoli is the polynomial with processor support; the table is never written after it was made.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+const (
+	slotBytes       = pageBytes
+	slotHeaderBytes = 16 // crc, payload length, generation
+	maxSlotPayload  = slotBytes - slotHeaderBytes
+)
+
+// slotFile keeps one small value in two alternating slots, each with its checksum and generation: a torn write
+// spoils only the slot that does not count yet.
+type slotFile struct {
+	f          file
+	generation uint64
+	buf        [slotBytes]byte
+}
+
+// openSlots opens the file and returns the newest valid value, nil when there is none.
+func openSlots(fs fileSystem, path string) (*slotFile, []byte, error) {
+	f, err := fs.Open(path, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	size, err := f.Size()
+	if err == nil && size < 2*slotBytes {
+		err = f.Allocate(2 * slotBytes)
+	}
+	s := &slotFile{f: f}
+	both := make([]byte, 2*slotBytes)
+	if err == nil {
+		_, err = readUpTo(f, both, 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	var value []byte
+	for slot := range 2 {
+		b := both[slot*slotBytes : (slot+1)*slotBytes]
+		n := binary.LittleEndian.Uint32(b[4:])
+		generation := binary.LittleEndian.Uint64(b[8:])
+		if n > maxSlotPayload || generation <= s.generation || generation%2 != uint64(slot) {
+			continue
+		}
+		if crc32.Checksum(b[4:slotHeaderBytes+n], castagnoli) == binary.LittleEndian.Uint32(b) {
+			s.generation, value = generation, b[slotHeaderBytes:slotHeaderBytes+n]
+		}
+	}
+	return s, value, nil
+}
+
+// save writes the value into the older slot. Without durable it is out of kill -9's reach only. When it fails the
+// newer slot still counts and the next save takes the same slot again.
+func (s *slotFile) save(value []byte, durable bool) error {
+	generation := s.generation + 1
+	n := slotHeaderBytes + copy(s.buf[slotHeaderBytes:], value)
+	binary.LittleEndian.PutUint32(s.buf[4:], uint32(len(value)))
+	binary.LittleEndian.PutUint64(s.buf[8:], generation)
+	binary.LittleEndian.PutUint32(s.buf[:], crc32.Checksum(s.buf[4:n], castagnoli))
+	if err := writeFull(s.f, s.buf[:n], int64(generation%2)*slotBytes); err != nil {
+		return err
+	}
+	if durable {
+		if err := s.f.Sync(); err != nil {
+			return err
+		}
+	}
+	s.generation = generation
+	return nil
+}
+
+func (s *slotFile) close() error { return s.f.Close() }
