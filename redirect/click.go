@@ -88,7 +88,7 @@ func (s *Server) click(ctx *fasthttp.RequestCtx, h *hit, slug, query []byte) {
 	c.Identity = h.entry.Identity
 	addr := s.addresses.of(ctx.RemoteAddr(), h.headers.forwardedFor)
 	s.locate(h, addr)
-	s.judge(h, addr)
+	s.judge(h, addr, ctx.Time().UnixMilli())
 	inactive := s.payable(h)
 	s.recognise(h, addr)
 
@@ -147,11 +147,12 @@ func (s *Server) locate(h *hit, addr netip.Addr) {
 	c.Network = h.network
 }
 
-// judge says what the hit was.
-func (s *Server) judge(h *hit, addr netip.Addr) {
+// judge says what the hit was. Rates are measured in the machine's time, also
+// where a rehearsal's clock says another.
+func (s *Server) judge(h *hit, addr netip.Addr, arrivedMs int64) {
 	rules := s.rules.Load()
 	c := &h.click
-	exceeded := !addr.IsLoopback() && s.options.Rates.Exceeded(networkKey(networkOf(addr)), h.entry.Number, c.AtMs)
+	exceeded := !addr.IsLoopback() && s.options.Rates.Exceeded(networkKey(networkOf(addr)), h.entry.Number, arrivedMs)
 	c.Reasons = rules.Classify(&verdict.Hit{
 		Head: c.Head, TestParam: h.query.Test, SecPurpose: h.headers.secPurpose, Purpose: h.headers.purpose, XMoz: h.headers.xMoz,
 		UserAgent: h.headers.userAgent, Datacenter: rules.Datacenter(c.ASN), RateExceeded: exceeded,

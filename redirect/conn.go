@@ -2,57 +2,129 @@ package redirect
 
 import (
 	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// deadlineGrain is how far a deadline must move before the connection is told.
-// Setting one costs a runtime timer; fasthttp sets three for every request.
-const deadlineGrain = time.Second
+// Timeouts are kept here and not in fasthttp, which would set three deadlines,
+// each a runtime timer and a look at the clock, for every request. A connection
+// notes on the sweeper's coarse clock when its current step must have ended; once
+// a sweepEvery the sweeper closes those that are late.
+const sweepEvery = 250 * time.Millisecond
 
-// A coarseListener accepts connections whose deadlines move in steps.
-type coarseListener struct{ net.Listener }
+// A sweeper accepts connections and closes the ones that take too long.
+type sweeper struct {
+	net.Listener
+	timeout time.Duration // of one step, overrun by at most twice sweepEvery
+	clock   atomic.Int64  // ticks since the listener was opened
+	mu      sync.Mutex
+	open    map[*timedConn]struct{}
+	stopped chan struct{}
+	stop    sync.Once
+}
 
-func (l coarseListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+func newSweeper(listener net.Listener, timeout time.Duration) *sweeper {
+	s := &sweeper{Listener: listener, timeout: timeout, open: map[*timedConn]struct{}{}, stopped: make(chan struct{})}
+	go s.sweep()
+	return s
+}
+
+// Accept returns the next connection, its first step begun.
+func (s *sweeper) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &coarseConn{Conn: conn}, nil
+	c := &timedConn{Conn: conn, sweeper: s}
+	c.begin()
+	s.mu.Lock()
+	s.open[c] = struct{}{}
+	s.mu.Unlock()
+	return c, nil
 }
 
-// A coarseConn passes a deadline on only when it moves by deadlineGrain or more:
-// a connection may be closed up to that much early. One goroutine reads and
-// writes it, as fasthttp's workers do.
-type coarseConn struct {
+// Close stops accepting. The connections that are open go on, and are swept until
+// the last has ended.
+func (s *sweeper) Close() error {
+	s.stop.Do(func() { close(s.stopped) })
+	return s.Listener.Close()
+}
+
+func (s *sweeper) sweep() {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for stopped, closing := s.stopped, false; ; {
+		select {
+		case <-ticker.C:
+			s.closeLate(s.clock.Add(1))
+		case <-stopped:
+			stopped, closing = nil, true
+		}
+		if closing && s.idle() {
+			return
+		}
+	}
+}
+
+func (s *sweeper) closeLate(now int64) {
+	s.mu.Lock()
+	var late []*timedConn
+	for c := range s.open {
+		if c.due.Load() < now {
+			late = append(late, c)
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range late {
+		_ = c.Close() // its worker finds out by the failed read or write
+	}
+}
+
+func (s *sweeper) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open) == 0
+}
+
+// A timedConn goes through its steps in turn: waiting for and reading a request,
+// writing the answer. A step has its time as a whole, however many reads or
+// writes it takes, so that a client cannot stretch it byte by byte. One goroutine
+// reads and writes, as fasthttp's workers do.
+type timedConn struct {
 	net.Conn
-	read, write time.Time
+	sweeper  *sweeper
+	due      atomic.Int64 // on the sweeper's clock
+	answered bool
 }
 
-func (c *coarseConn) SetReadDeadline(t time.Time) error {
-	if near(t, c.read) {
-		return nil
+func (c *timedConn) begin() {
+	c.due.Store(c.sweeper.clock.Load() + int64(c.sweeper.timeout/sweepEvery))
+}
+
+func (c *timedConn) Read(p []byte) (int, error) {
+	if c.answered {
+		c.answered = false
+		c.begin()
+		// The next request is hardly ever there yet. Whoever is ready goes first, and
+		// often spares this read an empty try and a wait in the poller.
+		runtime.Gosched()
 	}
-	c.read = t
-	return c.Conn.SetReadDeadline(t)
+	return c.Conn.Read(p)
 }
 
-func (c *coarseConn) SetWriteDeadline(t time.Time) error {
-	if near(t, c.write) {
-		return nil
+func (c *timedConn) Write(p []byte) (int, error) {
+	if !c.answered {
+		c.answered = true
+		c.begin()
 	}
-	c.write = t
-	return c.Conn.SetWriteDeadline(t)
+	return c.Conn.Write(p)
 }
 
-func (c *coarseConn) SetDeadline(t time.Time) error {
-	c.read, c.write = t, t
-	return c.Conn.SetDeadline(t)
-}
-
-func near(t, set time.Time) bool {
-	if t.IsZero() || set.IsZero() {
-		return false
-	}
-	moved := t.Sub(set)
-	return moved >= 0 && moved < deadlineGrain
+func (c *timedConn) Close() error {
+	c.sweeper.mu.Lock()
+	delete(c.sweeper.open, c)
+	c.sweeper.mu.Unlock()
+	return c.Conn.Close()
 }

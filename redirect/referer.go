@@ -6,29 +6,37 @@ import "bytes"
 // path, which may say more than a shopper means to, nothing is kept. What is no
 // URL with a host adds nothing.
 func appendRefererHost(dst, referer []byte) []byte {
-	_, rest, found := bytes.Cut(referer, []byte("://"))
+	_, host, found := bytes.Cut(referer, []byte("://"))
 	if !found {
 		return dst
 	}
-	if end := bytes.IndexAny(rest, "/?#\\"); end >= 0 {
-		rest = rest[:end]
-	}
-	if at := bytes.LastIndexByte(rest, '@'); at >= 0 {
-		rest = rest[at+1:]
-	}
-	if colon := bytes.LastIndexByte(rest, ':'); colon >= 0 && !bytes.HasSuffix(rest, []byte{']'}) {
-		rest = rest[:colon]
-	}
-	if len(rest) > maxRefererBytes || !validHost(rest) {
-		return dst
-	}
-	for _, c := range rest {
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
+	start := len(dst)
+	for _, c := range host {
+		switch {
+		case c == '/' || c == '?' || c == '#' || c == '\\':
+			return withoutPort(dst, start)
+		case c == '@': // what stood before was a user's name and password
+			dst = dst[:start]
+		case c >= 'A' && c <= 'Z':
+			dst = append(dst, c|0x20)
+		default:
+			dst = append(dst, c)
 		}
-		dst = append(dst, c)
 	}
-	return dst
+	return withoutPort(dst, start)
+}
+
+// withoutPort cuts the port off the host that dst ends in, and a host that is
+// none off dst.
+func withoutPort(dst []byte, start int) []byte {
+	host := dst[start:]
+	if colon := bytes.LastIndexByte(host, ':'); colon >= 0 && host[len(host)-1] != ']' {
+		host = host[:colon]
+	}
+	if len(host) > maxRefererBytes || !validHost(host) {
+		return dst[:start]
+	}
+	return dst[:start+len(host)]
 }
 
 // firstLanguage is the first tag of an Accept-Language header, where browsers

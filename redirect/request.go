@@ -133,12 +133,18 @@ func refusal(header *fasthttp.RequestHeader, seen *requestHeaders) string {
 	return ""
 }
 
+// hostByte says which bytes a host with an optional port is made of.
+var hostByte = func() (ok [256]bool) {
+	for _, c := range []byte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz.-_:[]") {
+		ok[c] = true
+	}
+	return ok
+}()
+
 // validHost reports whether host is a name or address with an optional port.
 func validHost(host []byte) bool {
 	for _, c := range host {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		digit := c >= '0' && c <= '9'
-		if !letter && !digit && c != '.' && c != '-' && c != '_' && c != ':' && c != '[' && c != ']' {
+		if !hostByte[c] {
 			return false
 		}
 	}

@@ -24,8 +24,8 @@ import (
 
 // The bounds of what a client may send and how long it may take.
 const (
-	// requestTimeout bounds reading one request, idling before it, and writing
-	// its answer.
+	// requestTimeout bounds waiting for a request and reading it, and writing its
+	// answer.
 	requestTimeout = 30 * time.Second
 	// maxHeaderBytes bounds the request line and headers. A tracker on a brand's
 	// subdomain is sent the brand's cookies, which are several KiB.
@@ -63,6 +63,7 @@ type Options struct {
 	Registerer     prometheus.Registerer
 	Logger         *slog.Logger
 	Now            func() time.Time // optional: a rehearsal's clock
+	Sandbox        bool             // marks every answer with X-Tributary-Sandbox
 }
 
 // A Server is the tracker's HTTP server.
@@ -95,8 +96,6 @@ func New(o Options) (*Server, error) {
 	s.http = fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
-		ReadTimeout:                  requestTimeout,
-		WriteTimeout:                 requestTimeout,
 		ReadBufferSize:               maxHeaderBytes,
 		MaxRequestBodySize:           maxBodyBytes,
 		Concurrency:                  maxConnections,
@@ -114,7 +113,7 @@ func New(o Options) (*Server, error) {
 
 // Serve answers the listener's connections until Shutdown.
 func (s *Server) Serve(listener net.Listener) error {
-	return s.http.Serve(coarseListener{listener})
+	return s.http.Serve(newSweeper(listener, requestTimeout))
 }
 
 // Shutdown stops accepting, lets running requests finish and closes idle
@@ -187,6 +186,9 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, h *hit) {
 		// request.
 		ctx.SetConnectionClose()
 	}
+	if s.options.Sandbox {
+		ctx.Response.Header.SetCanonical(headerSandbox, valueTrue)
+	}
 	h.forget()
 	s.hits.Put(h)
 }
@@ -203,12 +205,9 @@ func (s *Server) readyz(ctx *fasthttp.RequestCtx) {
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	status := fasthttp.StatusBadRequest
 	var tooSmall *fasthttp.ErrSmallBuffer
-	var netError net.Error
 	switch {
 	case errors.As(err, &tooSmall):
 		status = fasthttp.StatusRequestHeaderFieldsTooLarge
-	case errors.As(err, &netError) && netError.Timeout():
-		status = fasthttp.StatusRequestTimeout
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		status = fasthttp.StatusRequestEntityTooLarge
 	}

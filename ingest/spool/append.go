@@ -15,22 +15,52 @@ func (l *Log) Append(shard uint32, record []byte) error {
 		return ErrTooLarge
 	}
 	s := l.shards[shard%uint32(l.opt.Shards)]
-	sum := crc32.Update(0, castagnoli, record)
-	end, took, err := l.put(s, record, sum)
-	if !took && err == nil {
-		end, err = l.putWaiting(s, record, sum)
-	}
+	end, err := l.take(s, record)
 	if err != nil {
 		l.unrecorded.Add(1)
 		return err
-	}
-	if l.parked.Load() {
-		l.unpark()
 	}
 	if l.opt.SyncWithin > 0 {
 		return nil
 	}
 	return l.awaitDisk(s, end)
+}
+
+// AppendAll appends records in their order, next to each other but for those of other producers, and with SyncWithin 0
+// waits for the disk once, for all of them. After an error some may be in the log: whoever is told must send all again.
+func (l *Log) AppendAll(shard uint32, records [][]byte) error {
+	for _, record := range records {
+		if len(record) > l.opt.MaxRecordBytes {
+			l.unrecorded.Add(int64(len(records)))
+			return ErrTooLarge
+		}
+	}
+	s := l.shards[shard%uint32(l.opt.Shards)]
+	var end uint64
+	for i, record := range records {
+		var err error
+		if end, err = l.take(s, record); err != nil {
+			l.unrecorded.Add(int64(len(records) - i))
+			return err
+		}
+	}
+	if l.opt.SyncWithin > 0 || len(records) == 0 {
+		return nil
+	}
+	return l.awaitDisk(s, end)
+}
+
+// take brings the record into the shard's ring, waiting for room if it must.
+func (l *Log) take(s *shard, record []byte) (end uint64, err error) {
+	sum := crc32.Update(0, castagnoli, record)
+	end, took, err := l.put(s, record, sum)
+	if !took && err == nil {
+		end, err = l.putWaiting(s, record, sum)
+	}
+	if err == nil && l.parked.Load() {
+		l.unpark()
+	}
+	return end, err
 }
 
 // put copies the record into the shard's ring if there is room.

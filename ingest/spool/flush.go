@@ -10,7 +10,8 @@ import (
 
 const (
 	chunkBytes     = 256 << 10 // of one write(): small and often
-	nap            = time.Millisecond
+	shortestNap    = time.Millisecond
+	longestNap     = 5 * time.Millisecond
 	idleNaps       = 8 // without a record, before the flusher parks
 	touchAgain     = time.Second
 	nearBytes      = 64 << 10 // made writable again at each pass: the kernel may have written it back since
@@ -41,7 +42,7 @@ func (l *Log) flush() {
 		wrote, err := l.pass()
 		switch {
 		case errors.Is(err, errPreparing):
-			l.pause(l.timer, nap, l.ready)
+			l.pause(l.timer, l.nap, l.ready)
 			continue
 		case err != nil:
 			l.fail("write", err)
@@ -63,7 +64,7 @@ func (l *Log) flush() {
 		if idle > idleNaps || (idle > 0 && l.opt.SyncWithin == 0) {
 			l.park()
 		} else {
-			l.pause(l.timer, nap, l.wake)
+			l.pause(l.timer, l.nap, l.wake)
 		}
 	}
 }
@@ -249,7 +250,7 @@ func (l *Log) write(started time.Duration) error {
 	l.written = c.after
 	clean := l.dirtyAt == 0
 	if clean {
-		l.dirtyAt = max(started-nap, 1)
+		l.dirtyAt = max(started-l.nap, 1)
 	}
 	l.mu.Unlock()
 	c.buf = c.buf[:0]

@@ -30,7 +30,8 @@ type Log struct {
 	parked   atomic.Bool
 	parkedAt atomic.Int64 // wall ms of the first Append since it parked, 0 before
 	wake     chan struct{}
-	urgent   atomic.Bool // skip the nap: room is short or somebody waits
+	nap      time.Duration // of the flusher between two passes: each costs system calls, and nobody waits for them
+	urgent   atomic.Bool   // skip the nap: room is short or somebody waits
 
 	mu        sync.Mutex
 	segments  []*segment    // oldest first

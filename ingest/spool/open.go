@@ -36,6 +36,7 @@ func open(o Options, fs fileSystem, now func() time.Time) (*Log, error) {
 	}
 	l := &Log{
 		opt: o, fs: fs, lock: lock, log: o.Logger, now: now, start: time.Now(),
+		nap:  min(max(o.SyncWithin/4, shortestNap), longestNap),
 		wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1), prepare: make(chan struct{}, 1),
 		ready: make(chan struct{}, 1), waiting: make(chan struct{}, 1), readable: make(chan struct{}, 1),
 	}
