@@ -17,10 +17,12 @@ var (
 	headerLocation   = []byte("Location")
 	headerRetryAfter = []byte("Retry-After")
 	headerRobots     = []byte("X-Robots-Tag")
+	headerSandbox    = []byte("X-Tributary-Sandbox")
 	valueNoStore     = []byte("no-store")
 	valueNoIndex     = []byte("noindex, nofollow")
 	valueGetHead     = []byte("GET, HEAD")
 	valueRetryAfter  = []byte("2")
+	valueTrue        = []byte("true")
 )
 
 func respond(ctx *fasthttp.RequestCtx, status int, contentType, body string) {

@@ -1,55 +1,87 @@
 package reports
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
+
+// A source is a table figures are read from; each knows all that the ones before
+// it know, and has more rows.
+type source int
+
+const (
+	byCampaign source = iota // sums of 15 minutes by campaign and platform
+	byLink                   // the same by link
+	byRow                    // the clicks themselves
+)
+
+// A table is a source as ClickHouse has it.
+type table struct{ name, time string }
+
+var tables = [...]table{
+	byCampaign: {"campaign_clicks_15m", "bucket"},
+	byLink:     {"clicks_15m", "bucket"},
+	byRow:      {"clicks", "time"},
+}
 
 // A Dimension is something figures can be grouped by.
 type Dimension struct {
 	Name    string // as a client asks for it
 	Field   string // as the answer names it
-	rollup  string // expression over the 15-minute rollup; empty: only rows know it
-	rows    string // expression over the click rows
-	ordered bool   // rows of it are in the order of time
+	from    source // the first that knows it
+	ordered bool   // it is a time: rows of it come in order
+	column  string // of a plain one
+	span    string // of a time: ClickHouse's function of a time and a zone
+	shown   string // how its value is written, with %s for the value
 }
 
-// The columns that say when. In their expressions the report's time zone is a
+// key is the expression rows are grouped by. In it the report's time zone is a
 // query parameter: ClickHouse wants a constant there, which a parameter is.
-const (
-	bucketTime = "bucket"
-	clickTime  = "time"
-)
-
-func timeDimension(name string, expression func(column string) string) Dimension {
-	return Dimension{Name: name, Field: name, rollup: expression(bucketTime), rows: expression(clickTime), ordered: true}
+func (d *Dimension) key(timeColumn string) string {
+	if d.ordered {
+		return d.span + "(" + timeColumn + ", {tz:String})"
+	}
+	return d.column
 }
 
-func plainDimension(name, column string) Dimension {
-	return Dimension{Name: name, Field: column, rollup: column, rows: column}
+// text is the expression that writes the key for people. It stands apart because
+// it is worked out once a group, and the key once a row.
+func (d *Dimension) text(timeColumn string) string {
+	return strings.Replace(d.shown, "%s", d.key(timeColumn), 1)
 }
 
-func rowDimension(name, field, expression string) Dimension {
-	return Dimension{Name: name, Field: field, rows: expression}
+func columnOf(name, column string, from source) Dimension {
+	field := column
+	if name == "referrer" {
+		field = name
+	}
+	return Dimension{Name: name, Field: field, from: from, column: column, shown: "%s"}
+}
+
+func timeSpan(name, span, shown string) Dimension {
+	return Dimension{Name: name, Field: name, ordered: true, span: span, shown: shown}
 }
 
 // dimensions are the groupings a click has.
 var dimensions = []Dimension{
-	plainDimension("advertiser", "advertiser_id"),
-	plainDimension("campaign", "campaign_id"),
-	plainDimension("platform", "platform"),
-	plainDimension("creator", "creator_id"),
-	plainDimension("task", "task_id"),
-	plainDimension("post", "post_id"),
-	plainDimension("link", "link_id"),
-	plainDimension("currency", "currency"),
-	rowDimension("observed_platform", "observed_platform", "observed_platform"),
-	rowDimension("country", "country", "country"),
-	rowDimension("device", "device", "device"),
-	rowDimension("os", "os", "os"),
-	rowDimension("referrer", "referrer", "referrer_host"),
+	columnOf("advertiser", "advertiser_id", byCampaign),
+	columnOf("campaign", "campaign_id", byCampaign),
+	columnOf("platform", "platform", byCampaign),
+	columnOf("creator", "creator_id", byLink),
+	columnOf("task", "task_id", byLink),
+	columnOf("post", "post_id", byLink),
+	columnOf("link", "link_id", byLink),
+	columnOf("currency", "currency", byCampaign),
+	columnOf("observed_platform", "observed_platform", byRow),
+	columnOf("country", "country", byRow),
+	columnOf("device", "device", byRow),
+	columnOf("os", "os", byRow),
+	columnOf("referrer", "referrer_host", byRow),
 	// An hour is named in Go, with its offset: a clock set back has two of one name.
-	timeDimension("hour", func(t string) string { return "toString(toUnixTimestamp(toStartOfHour(" + t + ", {tz:String})))" }),
-	timeDimension("day", func(t string) string { return "toString(toDate(" + t + ", {tz:String}))" }),
-	timeDimension("week", func(t string) string { return "toString(toMonday(" + t + ", {tz:String}))" }),
-	timeDimension("month", func(t string) string { return "substring(toString(toStartOfMonth(" + t + ", {tz:String})), 1, 7)" }),
+	timeSpan("hour", "toStartOfHour", "toString(toUnixTimestamp(%s))"),
+	timeSpan("day", "toDate", "toString(%s)"),
+	timeSpan("week", "toMonday", "toString(%s)"),
+	timeSpan("month", "toStartOfMonth", "substring(toString(%s), 1, 7)"),
 }
 
 // Dimensions lists the names figures can be grouped by.
@@ -81,9 +113,9 @@ func dimensionNamed(name string) (Dimension, bool) {
 
 // A column is one figure of a report row.
 type column struct {
-	name   string
-	rollup string
-	rows   string
+	name string
+	sums string // over sums of 15 minutes
+	rows string // over the clicks themselves
 }
 
 // clickColumns are the figures counted from hits. A hit is any request, a click

@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -68,10 +69,31 @@ func (r *Reports) Performance(ctx context.Context, q *Query, now time.Time) (*Re
 		rows, report.Truncated = rows[:q.limit], true
 	}
 	report.Rows = rows
+	if !report.Truncated {
+		report.Totals = totalsOf(rows)
+		return report, nil
+	}
 	if report.Totals, err = r.rows(ctx, q, nil, q.limit); err != nil {
 		return nil, err
 	}
 	return report, nil
+}
+
+// totalsOf adds rows up by currency.
+func totalsOf(rows []Row) []Row {
+	totals := []Row{}
+	for _, row := range rows {
+		i := slices.IndexFunc(totals, func(t Row) bool { return t.Currency == row.Currency })
+		if i < 0 {
+			i = len(totals)
+			totals = append(totals, Row{Keys: []string{}, Currency: row.Currency, Figures: make([]uint64, len(row.Figures))})
+		}
+		for n, figure := range row.Figures {
+			totals[i].Figures[n] += figure
+		}
+	}
+	slices.SortFunc(totals, func(a, b Row) int { return strings.Compare(a.Currency, b.Currency) })
+	return totals
 }
 
 func (r *Reports) rows(ctx context.Context, q *Query, groupBy []Dimension, limit int) ([]Row, error) {
@@ -110,13 +132,8 @@ func (r *Reports) rows(ctx context.Context, q *Query, groupBy []Dimension, limit
 // statement writes the query: fragments from this package's lists, every value
 // as a parameter.
 func (r *Reports) statement(q *Query, groupBy []Dimension, limit int) (string, clickhouse.Parameters, error) {
-	rollup := q.fromRollup()
-	pick := func(ofRollup, ofRows string) string {
-		if rollup {
-			return ofRollup
-		}
-		return ofRows
-	}
+	from := q.source(groupBy)
+	table := tables[from]
 	parameters := clickhouse.Parameters{
 		"tz":   q.zone.String(),
 		"from": clickHouseTime(q.from),
@@ -126,25 +143,29 @@ func (r *Reports) statement(q *Query, groupBy []Dimension, limit int) (string, c
 		Groupings, Figures, Conditions []string
 		Table, Time, GroupBy, OrderBy  string
 		Limit                          int
-	}{Table: pick("clicks_15m", "clicks"), Time: pick(bucketTime, clickTime), Limit: limit}
+	}{Table: table.name, Time: table.time, Limit: limit}
 
-	keys := []string{}
+	var keys, names []string
 	for _, d := range groupBy {
-		input.Groupings = append(input.Groupings, pick(d.rollup, d.rows)+" AS by_"+d.Name)
-		keys = append(keys, "by_"+d.Name)
+		input.Groupings = append(input.Groupings, d.text(table.time)+" AS by_"+d.Name)
+		keys, names = append(keys, d.key(table.time)), append(names, "by_"+d.Name)
 	}
-	keys = append(keys, "currency")
+	keys, names = append(keys, "currency"), append(names, "currency")
 	for _, c := range clickColumns {
-		input.Figures = append(input.Figures, "toUInt64("+pick(c.rollup, c.rows)+") AS figure_"+c.name)
+		figure := c.sums
+		if from == byRow {
+			figure = c.rows
+		}
+		input.Figures = append(input.Figures, "toUInt64("+figure+") AS figure_"+c.name)
 	}
 	input.Conditions = scopeConditions(q.scope, parameters)
 	for i, f := range q.filters {
 		name := "filter" + strconv.Itoa(i)
 		parameters[name] = arrayParameter(f.values)
-		input.Conditions = append(input.Conditions, pick(f.dimension.rollup, f.dimension.rows)+" IN {"+name+":Array(String)}")
+		input.Conditions = append(input.Conditions, f.dimension.key(table.time)+" IN {"+name+":Array(String)}")
 	}
 	input.GroupBy = strings.Join(keys, ", ")
-	input.OrderBy = orderOf(q, groupBy, keys)
+	input.OrderBy = orderOf(q, groupBy, names)
 	var statement strings.Builder
 	if err := r.performance.Execute(&statement, input); err != nil {
 		return "", nil, fmt.Errorf("write the report's query: %w", err)
@@ -152,10 +173,10 @@ func (r *Reports) statement(q *Query, groupBy []Dimension, limit int) (string, c
 	return statement.String(), parameters, nil
 }
 
-// orderOf sorts by the asked field, then by every key, so that the same question
+// orderOf sorts by the asked field, then by every grouping, so that the same question
 // has the same answer row by row.
-func orderOf(q *Query, groupBy []Dimension, keys []string) string {
-	rest := strings.Join(keys, ", ")
+func orderOf(q *Query, groupBy []Dimension, names []string) string {
+	rest := strings.Join(names, ", ")
 	if len(groupBy) == 0 {
 		return rest
 	}

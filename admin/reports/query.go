@@ -146,19 +146,23 @@ func checkSort(check *attribution.Checker, sort string, groupBy []Dimension) (fi
 	return field, falling
 }
 
-// fromRollup reports whether the 15-minute rollup can answer: it must know every
-// grouping and filter, and the period must begin and end on its steps.
-func (q *Query) fromRollup() bool {
-	for _, d := range q.groupBy {
-		if d.rollup == "" {
-			return false
-		}
+// source is the smallest table that can answer, grouped by some dimensions: it
+// knows every one of them, every filter and the scope, and the period begins and
+// ends on its steps.
+func (q *Query) source(groupBy []Dimension) source {
+	onStep := func(t time.Time) bool { return t.Equal(t.Truncate(15 * time.Minute)) }
+	if !onStep(q.from) || !onStep(q.to) {
+		return byRow
+	}
+	needed := byCampaign
+	if q.scope.CreatorID != "" {
+		needed = byLink
+	}
+	for _, d := range groupBy {
+		needed = max(needed, d.from)
 	}
 	for _, f := range q.filters {
-		if f.dimension.rollup == "" {
-			return false
-		}
+		needed = max(needed, f.dimension.from)
 	}
-	onStep := func(t time.Time) bool { return t.Equal(t.Truncate(15 * time.Minute)) }
-	return onStep(q.from) && onStep(q.to)
+	return needed
 }

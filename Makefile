@@ -1,0 +1,64 @@
+# Tributary. `make run` starts it with demo data, `make test` runs every test;
+# both install what they need first.
+
+export CGO_ENABLED := 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ENGINE_VERSION := 26.5.3
+
+.PHONY: run build test lint bench assets deps docs clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: build ## build and start with demo data: API, tracker and an embedded ClickHouse
+	bin/tributary serve --demo
+
+build: assets ## build bin/tributary
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tributary ./cmd/tributary
+
+test: assets ## run every test
+	go test -timeout 10m ./...
+
+lint: assets ## gofmt, vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck ./...
+
+bench: build ## measure this build against nginx and its own promises (needs nginx and wrk; minutes)
+	go run ./bench
+
+docs: build ## write the generated references in docs/
+	bin/tributary docs configuration > docs/configuration.md
+	bin/tributary docs metrics > docs/metrics.md
+
+clean: ## remove what was built, not what was stored
+	rm -rf bin
+
+# ---- What is installed -------------------------------------------------------
+# Third-party files come through npm, pinned and checksummed by package-lock.json:
+# the ClickHouse engine library, the crawler list, and what tests compare with.
+
+CRAWLERS := redirect/verdict/assets/crawler-user-agents.json
+
+deps: node_modules/.package-lock.json ## install what building, running and testing need
+
+assets: deps $(CRAWLERS) ## put third-party files where the build embeds them
+
+$(CRAWLERS): node_modules/.package-lock.json
+	@mkdir -p $(@D)
+	cp node_modules/crawler-user-agents/crawler-user-agents.json $@
+
+node_modules/.package-lock.json: package.json package-lock.json
+	$(call need,go,https://go.dev/dl/ or 'brew install go' (1.21 or newer: it fetches the version of go.mod by itself))
+	$(call need,npm,'apt-get install nodejs npm' or 'brew install node')
+	npm ci --no-audit --no-fund
+	@ls node_modules/@chdb/lib-*/libchdb.* >/dev/null 2>&1 || { \
+		echo "npm installed no ClickHouse engine library for $$(uname -sm): there are ones for Linux with glibc and macOS, x64 and arm64."; \
+		echo "If this is one of them, npm could not fetch @chdb/lib-…@$(ENGINE_VERSION): run 'make deps' again when the npm registry answers."; \
+		rm -f $@; exit 1; } >&2
+	@touch $@
+
+define need
+@command -v $(1) >/dev/null || { echo "$(1) is missing. Install it: $(2)" >&2; exit 1; }
+endef

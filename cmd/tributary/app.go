@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tributary/admin"
+	"tributary/admin/reports"
+	"tributary/attribution"
+	"tributary/catalog"
+	"tributary/ingest"
+	"tributary/ingest/spool"
+	"tributary/redirect"
+	"tributary/redirect/geo"
+	"tributary/redirect/links"
+	"tributary/redirect/verdict"
+	"tributary/redirect/visitor"
+	"tributary/schema"
+	"tributary/schema/database"
+	"tributary/schema/engine"
+)
+
+// An app is one running Tributary. Everything is wired here and nowhere else,
+// and nothing outlives it: two apps may run in one process.
+type app struct {
+	options Options
+	log     *slog.Logger
+	out     io.Writer // where an operator is told what is told once
+	life    lifecycle
+	failed  chan error // a listener ended by itself
+	metrics *metricBook
+
+	trackerListener, adminListener net.Listener
+
+	dir        *dataDir
+	secrets    *secrets
+	clickKeys  *attribution.ClickKeyring
+	clicks     *spool.Log
+	db         *database.DB
+	things     *catalog.Catalog
+	engine     *engine.Engine // nil with a server of the operator's
+	clickhouse driver.Conn
+	shipper    *ingest.Shipper
+	index      *links.Index
+	rules      *verdict.Rules
+	geo        *geo.Databases
+	tracker    *redirect.Server
+
+	newKey string // the admin key this start made, to be printed once
+}
+
+// An appConfig is what an app is given beside its options.
+type appConfig struct {
+	log           *slog.Logger
+	out           io.Writer
+	engineCommand []string // of the embedded ClickHouse; empty: this binary
+	engineEnv     []string
+}
+
+// startApp starts everything and returns once both listeners answer. What was
+// started is stopped again when a step fails.
+func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
+	a := &app{options: o, log: c.log, out: c.out, failed: make(chan error, 2), metrics: newMetricBook()}
+	for _, start := range []func(context.Context, appConfig) error{
+		a.openDataDir, a.listen, a.openCatalog, a.ensureAdminKey, a.openClicks, a.openClickHouse, a.ship, a.openTracker, a.seedDemo,
+		a.serveAdmin, a.serveTracker,
+	} {
+		if err := start(ctx, c); err != nil {
+			return nil, errors.Join(err, a.stop())
+		}
+	}
+	a.measure()
+	return a, nil
+}
+
+// stop ends everything in the reverse order, within the shutdown timeout. It may
+// be called again.
+func (a *app) stop() error { return a.life.stop(a.options.ShutdownTimeout) }
+
+func (a *app) openDataDir(context.Context, appConfig) (err error) {
+	if a.dir, err = openDataDir(a.options.DataDir); err != nil {
+		return err
+	}
+	a.life.onClose("data directory", a.dir.Close)
+	if a.secrets, err = a.dir.secrets(); err != nil {
+		return err
+	}
+	if a.clickKeys, err = a.secrets.clickKeyring(); err != nil {
+		return fmt.Errorf("click keys: %w", err)
+	}
+	return nil
+}
+
+// listen takes the ports before anything slow, so that a taken one is said at
+// once. Connections wait in the kernel until somebody serves.
+func (a *app) listen(context.Context, appConfig) (err error) {
+	if a.options.Tracker {
+		if a.trackerListener, err = listen("tracker-addr", a.options.TrackerAddr); err != nil {
+			return err
+		}
+		a.life.onClose("tracker listener", closeQuietly(a.trackerListener))
+	}
+	if a.options.Admin {
+		if a.adminListener, err = listen("admin-addr", a.options.AdminAddr); err != nil {
+			return err
+		}
+		a.life.onClose("admin listener", closeQuietly(a.adminListener))
+	}
+	return nil
+}
+
+// closeQuietly closes a listener that its server may have closed before.
+func closeQuietly(l net.Listener) func() error {
+	return func() error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+func (a *app) openCatalog(ctx context.Context, _ appConfig) (err error) {
+	if a.db, err = database.Open(ctx, string(a.options.Database), a.dir.path); err != nil {
+		return err
+	}
+	a.life.onClose("database", a.db.Close)
+	a.things = catalog.New(a.db, catalog.Options{BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Log: a.log})
+	return nil
+}
+
+func (a *app) openClicks(context.Context, appConfig) (err error) {
+	a.clicks, err = spool.Open(spool.Options{Dir: a.dir.file(spoolDir), SyncWithin: a.options.ClickFsync, Logger: a.log})
+	if err != nil {
+		return err
+	}
+	a.life.onClose("click spool", a.clicks.Close)
+	return nil
+}
+
+// openClickHouse opens the analytical store without waiting for it: it may be
+// down, and shoppers do not need it.
+func (a *app) openClickHouse(ctx context.Context, c appConfig) (err error) {
+	o := schema.ClickHouseOptions{DSN: string(a.options.ClickHouse)}
+	if o.DSN == "" {
+		a.engine, err = engine.Start(ctx, engine.Options{
+			Dir: a.dir.file(enginePath), Library: a.options.EngineLibrary, Command: c.engineCommand, Env: c.engineEnv, Log: a.log,
+		})
+		if err != nil {
+			return err
+		}
+		a.life.onStop("embedded ClickHouse", a.engine.Stop)
+		o.Engine = a.engine
+	}
+	if a.clickhouse, err = schema.OpenClickHouse(o); err != nil {
+		return err
+	}
+	a.life.onClose("ClickHouse client", a.clickhouse.Close)
+	return nil
+}
+
+// openTracker follows the catalog into memory and makes the server that answers
+// shoppers from there.
+func (a *app) openTracker(context.Context, appConfig) (err error) {
+	if !a.options.Tracker {
+		return nil
+	}
+	o := redirect.Options{
+		Clicks: clickLog{a.clicks}, ClickKeys: a.clickKeys, Rates: verdict.NewRateWindow(a.options.RateLimit),
+		TrustedProxies: a.options.TrustedProxies, Registerer: a.metrics, Logger: a.log, DescribeAgent: describeAgent,
+	}
+	if a.rules, err = verdict.Load(a.options.Crawlers); err != nil {
+		return err
+	}
+	if a.geo, err = geo.Open(a.options.GeoIP); err != nil {
+		return err
+	}
+	if o.Salts, err = visitor.OpenSalts(a.dir.file(saltsFile), time.Now().UnixMilli()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(a.dir.file(linksDir), 0o700); err != nil {
+		return unwritable(a.dir.path, err)
+	}
+	if o.Limits, err = links.OpenLimits(a.dir.file(linksDir), a.log); err != nil {
+		return err
+	}
+	a.life.onClose("click limits", o.Limits.Close)
+	a.index = links.New(links.Options{Logger: a.log})
+	o.Rules, o.Geo, o.Links = a.rules, a.geo, a.index
+	a.follow()
+	a.life.background("GeoIP watch", a.watchGeo)
+	a.tracker, err = redirect.New(o)
+	return err
+}
+
+// serveTracker starts after the admin server, and so stops before it: while
+// shoppers' last requests are answered, /readyz and /metrics still are too.
+func (a *app) serveTracker(context.Context, appConfig) error {
+	if a.tracker != nil {
+		a.serve("tracker", func() error { return a.tracker.Serve(a.trackerListener) }, a.tracker.Shutdown)
+	}
+	return nil
+}
+
+// follow keeps the index as the catalog says.
+func (a *app) follow() {
+	follower := links.Follow(a.index, links.FollowerOptions{
+		Source: a.things, Catalog: a.options.Database.String(), Dir: a.dir.file(linksDir), Changed: a.things.Changed(), Logger: a.log,
+	})
+	a.life.background("link index", follower.Run)
+}
+
+func (a *app) serveAdmin(context.Context, appConfig) error {
+	if !a.options.Admin {
+		return nil
+	}
+	figures := reports.Routes(reports.New(a.clickhouse, a.shipper), a.things, a.clickKeys, time.Now)
+	handler := admin.New(admin.Options{
+		Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
+		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+		Routes:  []admin.Routes{figures},
+	})
+	server := admin.NewServer(handler, a.log)
+	a.serve("admin", func() error { return server.Serve(a.adminListener) }, server.Shutdown)
+	return nil
+}
+
+// serve runs a server until it is shut down. One that ends by itself ends the app.
+func (a *app) serve(name string, serve func() error, shutdown func(context.Context) error) {
+	go func() {
+		if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			a.failed <- fmt.Errorf("the %s listener ended: %w", name, err)
+		}
+	}()
+	a.life.onStop(name+" server", shutdown)
+}
+
+// ready says why the process cannot do its job, nil when it can.
+func (a *app) ready() error {
+	if a.tracker != nil {
+		return a.tracker.Ready()
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"tributary/redirect/verdict"
+)
+
+// A DSN is an address that may hold credentials: it never prints them.
+type DSN string
+
+// String is the address without credentials and parameters.
+func (d DSN) String() string { return redactURL(string(d)) }
+
+// LogValue keeps credentials out of logs.
+func (d DSN) LogValue() slog.Value { return slog.StringValue(d.String()) }
+
+// GoString keeps credentials out of %#v.
+func (d DSN) GoString() string { return strconv.Quote(d.String()) }
+
+// redactURL keeps scheme, host and path. What is no URL might be all secret.
+func redactURL(value string) string {
+	if value == "" {
+		return ""
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		return "…"
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+func (c *checker) rate(name, value string) verdict.Rate {
+	rate, err := verdict.ParseRate(value)
+	if err != nil {
+		c.bad(name, value, "must be hits in a second, minute or hour, such as 10/s, 600/min or 5000/h, or 0 for no limit")
+	}
+	return rate
+}
+
+func (c *checker) duration(name, value string, least, most time.Duration, example string) time.Duration {
+	d, err := time.ParseDuration(value)
+	switch {
+	case err != nil:
+		c.bad(name, value, "must be a duration with its unit (us, ms, s, m, h), such as %s", example)
+	case d < least || d > most:
+		c.bad(name, value, "must be %s to %s", least, most)
+	}
+	return d
+}
+
+func (c *checker) address(name, value string) string {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		c.bad(name, value, "must be a host and a port, such as 127.0.0.1:8080, or a port alone, such as :8080")
+		return value
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		c.bad(name, value, "the port must be a number from 0 (any free one) to 65535")
+	}
+	return value
+}
+
+func (c *checker) networks(name string, values []string) []netip.Prefix {
+	var networks []netip.Prefix
+	for _, value := range values {
+		value = strings.TrimSpace(value)
+		if address, err := netip.ParseAddr(value); err == nil && address.Zone() == "" {
+			networks = append(networks, netip.PrefixFrom(address, address.BitLen()))
+			continue
+		}
+		network, err := netip.ParsePrefix(value)
+		switch {
+		case err != nil:
+			c.bad(name, value, "must be a network, such as 10.0.0.0/8, or an address")
+		case network != network.Masked():
+			c.bad(name, value, "has bits beyond its mask; write %s", network.Masked())
+		default:
+			networks = append(networks, network)
+		}
+	}
+	return networks
+}
+
+func (c *checker) dsn(name, value, want string, schemes ...string) DSN {
+	if value == "" {
+		return ""
+	}
+	u, err := url.Parse(value)
+	if err == nil && u.Hostname() != "" {
+		for _, scheme := range schemes {
+			if u.Scheme == scheme {
+				return DSN(value)
+			}
+		}
+	}
+	c.bad(name, redactURL(value), "must be %s", want)
+	return ""
+}
+
+// hostAndPort is the form of a server's address.
+var hostAndPort = regexp.MustCompile(`^[a-zA-Z0-9.-]+:[0-9]{1,5}$`)
+
+func (c *checker) redis(name string, values []string) []DSN {
+	var servers []DSN
+	for _, value := range values {
+		value = strings.TrimSpace(value)
+		if _, err := netip.ParseAddrPort(value); err == nil || hostAndPort.MatchString(value) {
+			servers = append(servers, DSN("redis://"+value))
+			continue
+		}
+		if server := c.dsn(name, value, "an address such as 127.0.0.1:6379, or a URL such as redis://user:password@host:6379/0", "redis", "rediss"); server != "" {
+			servers = append(servers, server)
+		}
+	}
+	return servers
+}
+
+// maxRetentionMonths bounds retention: a hundred years.
+const maxRetentionMonths = 1200
+
+// retention reads "clicks=25 months" into months; 0 is for ever. Clicks are the
+// one thing that is not kept for ever, and ClickHouse drops them month by month.
+func (c *checker) retention(name string, values []string) (clickMonths int) {
+	for _, value := range values {
+		what, span, _ := strings.Cut(value, "=")
+		months, ok := parseMonths(strings.TrimSpace(span))
+		if strings.TrimSpace(what) != "clicks" || !ok {
+			c.bad(name, value, "must be clicks= and a number of months or years up to 100 years, such as clicks=25 months, or clicks=forever")
+			continue
+		}
+		clickMonths = months
+	}
+	return clickMonths
+}
+
+// parseMonths reads "25 months", "2 years" or "forever".
+func parseMonths(span string) (months int, ok bool) {
+	if span == "forever" {
+		return 0, true
+	}
+	digits := strings.TrimRight(span, " abcdefghijklmnopqrstuvwxyz")
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 || n > maxRetentionMonths {
+		return 0, false
+	}
+	switch strings.TrimSuffix(strings.TrimSpace(span[len(digits):]), "s") {
+	case "month":
+		months = n
+	case "year":
+		months = 12 * n
+	}
+	return months, months > 0 && months <= maxRetentionMonths
+}
+
+// rootCause drops the path an os error repeats.
+func rootCause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"tributary/attribution"
+	"tributary/catalog"
+	"tributary/schema/database"
+)
+
+// keyCommand works on the machine's own stores, also while they are served: who
+// may read the data directory needs no key.
+type keyCommand struct {
+	StoreSettings
+	Create keyCreateCommand `cmd:"" help:"Make a key and print it, this once."`
+	List   keyListCommand   `cmd:"" help:"List the keys that are not revoked."`
+	Revoke keyRevokeCommand `cmd:"" help:"Revoke a key; running processes refuse it within a second."`
+}
+
+// AfterApply hands the stores' settings to the sub-verb.
+func (k *keyCommand) AfterApply(command *kong.Context) error {
+	command.Bind(&k.StoreSettings)
+	return nil
+}
+
+// operator is the scope of whoever works on the machine itself.
+var operator = catalog.Scope{Role: catalog.RoleAdmin}
+
+// withCatalog opens the stores' catalog for one piece of work.
+func (s *StoreSettings) withCatalog(ctx context.Context, sources *layers, do func(*catalog.Catalog) error) error {
+	options, err := s.Options(sources)
+	if err != nil {
+		return err
+	}
+	secrets, err := readSecrets(options.DataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no Tributary in %s: name its directory with --data, or start it once with 'tributary serve'", options.DataDir)
+	}
+	if err != nil {
+		return err
+	}
+	db, err := database.Open(ctx, string(options.Database), options.DataDir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(catalog.New(db, catalog.Options{Pepper: secrets.KeyPepper})), db.Close())
+}
+
+type keyCreateCommand struct {
+	Role         string        `default:"admin" enum:"admin,advertiser,creator,ingest" help:"What the key may do: ${enum}."`
+	AdvertiserID string        `placeholder:"ID" help:"Whose key it is, for roles advertiser and ingest."`
+	CreatorID    string        `placeholder:"ID" help:"Whose key it is, for role creator."`
+	Name         string        `help:"A name to know it by."`
+	ExpiresIn    time.Duration `placeholder:"DURATION" help:"How long it is valid, such as 720h; for ever by default."`
+}
+
+// Run prints the new key alone on standard output, for scripts.
+func (c *keyCreateCommand) Run(ctx context.Context, t terminal, sources *layers, store *StoreSettings) error {
+	fields := catalog.KeyFields{Role: c.Role, AdvertiserID: c.AdvertiserID, CreatorID: c.CreatorID, Name: c.Name}
+	if c.ExpiresIn != 0 {
+		expires := attribution.InstantOf(time.Now().Add(c.ExpiresIn))
+		fields.ExpiresAt = &expires
+	}
+	return store.withCatalog(ctx, sources, func(things *catalog.Catalog) error {
+		key, secret, err := things.CreateKey(ctx, operator, fields)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Err, "%s key %s; this is the only time it is shown:\n", key.Role, key.ID)
+		fmt.Fprintln(t.Out, secret)
+		return nil
+	})
+}
+
+type keyListCommand struct{}
+
+// Run prints one key a line.
+func (keyListCommand) Run(ctx context.Context, t terminal, sources *layers, store *StoreSettings) error {
+	return store.withCatalog(ctx, sources, func(things *catalog.Catalog) error {
+		table := tabwriter.NewWriter(t.Out, 0, 8, 2, ' ', 0)
+		fmt.Fprintln(table, "ID\tROLE\tNAME\tOF\tCREATED\tLAST USED\tEXPIRES")
+		page := catalog.Page{Limit: 1000}
+		for {
+			list, err := things.Keys(ctx, operator, catalog.KeyFilter{}, page)
+			if err != nil {
+				return err
+			}
+			for _, k := range list.Items {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Role, k.Name, k.AdvertiserID+k.CreatorID, k.CreatedAt, orDash(k.LastUsedAt), orDash(k.ExpiresAt))
+			}
+			if page.Cursor = list.NextCursor; page.Cursor == "" {
+				return table.Flush()
+			}
+		}
+	})
+}
+
+func orDash(at *attribution.Instant) string {
+	if at == nil {
+		return "-"
+	}
+	return at.String()
+}
+
+type keyRevokeCommand struct {
+	ID string `arg:"" help:"The key's id, as 'tributary key list' shows it."`
+}
+
+// Run revokes the key.
+func (c *keyRevokeCommand) Run(ctx context.Context, t terminal, sources *layers, store *StoreSettings) error {
+	return store.withCatalog(ctx, sources, func(things *catalog.Catalog) error {
+		if err := things.ArchiveKey(ctx, operator, c.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "%s is revoked\n", c.ID)
+		return nil
+	})
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"tributary/redirect/verdict"
+)
+
+// reload reads settings, crawler list and GeoIP databases again. What cannot be
+// used is logged, and what was in force stays so.
+func (a *app) reload(t terminal, level *slog.LevelVar) {
+	var command cli
+	sources, _, err := parseInto(&command, t)
+	if err != nil {
+		a.log.Error("settings were not reloaded", "error", err)
+		return
+	}
+	next, err := command.Serve.Options(sources)
+	if err != nil {
+		a.log.Error("settings were not reloaded", "error", err)
+		return
+	}
+	level.Set(next.LogLevel)
+	if fixed := needRestart(a.options, next); len(fixed) > 0 {
+		a.log.Warn("these settings changed and need a restart", "settings", fixed)
+	}
+	if a.tracker == nil {
+		return
+	}
+	if rules, err := verdict.Load(next.Crawlers); err != nil {
+		a.log.Error("the crawler list was not reloaded", "error", err)
+	} else {
+		a.tracker.SetRules(rules)
+		a.log.Info("verdict rules in force", "version", rules.Version())
+	}
+	a.reloadGeo()
+}
+
+// needRestart names the fields that differ and cannot change while running.
+func needRestart(running, next Options) []string {
+	next.LogLevel, next.Crawlers = running.LogLevel, running.Crawlers
+	var changed []string
+	a, b := reflect.ValueOf(running), reflect.ValueOf(next)
+	for i := range a.NumField() {
+		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			changed = append(changed, kebab(a.Type().Field(i).Name))
+		}
+	}
+	return changed
+}
+
+// geoWatchEvery is how often the GeoIP files are looked at.
+const geoWatchEvery = 30 * time.Second
+
+// watchGeo takes up databases that were replaced.
+func (a *app) watchGeo(ctx context.Context) {
+	ticker := time.NewTicker(geoWatchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			a.reloadGeo()
+		}
+	}
+}
+
+func (a *app) reloadGeo() {
+	switch changed, err := a.geo.Reload(); {
+	case err != nil:
+		a.log.Error("a GeoIP database was not reloaded; the old one stays in use", "error", err)
+	case changed:
+		a.log.Info("GeoIP databases reloaded", "built", a.geo.BuildTimes())
+	}
+}

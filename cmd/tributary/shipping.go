@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"tributary/ingest"
+	"tributary/schema"
+)
+
+// nodeName names this tracker in the rows it ships. It must never change: with
+// the spool's own identity, which makes it unique, it says which rows are stored.
+const nodeName = "tracker"
+
+// ship brings clicks from the spool to ClickHouse, once ClickHouse is there and
+// its tables are this program's. Until then they wait in the spool.
+func (a *app) ship(context.Context, appConfig) error {
+	metrics := ingest.NewMetrics(a.metrics)
+	quarantine, err := ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, metrics)
+	if err != nil {
+		return err
+	}
+	a.life.onClose("quarantine", quarantine.Close)
+	a.shipper, err = ingest.NewShipper(ingest.Options{
+		Name: "clicks", Node: nodeName, Dir: a.dir.path, Log: a.clicks, Table: ingest.NewClicks(a.clickhouse, ingest.NewMemoryWindow(0)),
+		ClickHouse: a.clickhouse, Quarantine: quarantine, Metrics: metrics, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.life.background("shipper", func(ctx context.Context) {
+		if !a.migrateClickHouse(ctx) {
+			return
+		}
+		if err := a.shipper.Run(ctx); err != nil {
+			a.failed <- err
+		}
+	})
+	return nil
+}
+
+// The waits between attempts to migrate ClickHouse.
+const (
+	firstMigrationWait = 100 * time.Millisecond
+	maxMigrationWait   = 10 * time.Second
+)
+
+// migrateClickHouse tries until it works; it reports false when ctx ended first.
+// The same failure is logged once.
+func (a *app) migrateClickHouse(ctx context.Context) bool {
+	var said string
+	for wait := firstMigrationWait; ; wait = min(2*wait, maxMigrationWait) {
+		err := schema.MigrateClickHouse(ctx, a.clickhouse)
+		if err == nil {
+			err = schema.ApplyRetention(ctx, a.clickhouse, a.options.ClickRetentionMonths)
+		}
+		if err == nil {
+			a.log.Info("ClickHouse is ready")
+			return true
+		}
+		if ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			a.log.Warn("ClickHouse is not ready; clicks wait in the spool", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+		}
+	}
+}
