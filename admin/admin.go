@@ -66,8 +66,10 @@ func newAPI(mux *http.ServeMux, o Options) *API {
 	a.participations()
 	a.tasks()
 	a.links()
+	a.codes()
 	a.termsTemplates()
 	a.keys()
+	a.secrets()
 	a.auditLog()
 	for _, add := range o.Routes {
 		add(a)

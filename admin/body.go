@@ -26,7 +26,7 @@ const (
 )
 
 // A requestBody is the part of an operation's input that comes from the body.
-// JSON and Patch are the two there are.
+// JSON, Patch and CSV are those there are.
 type requestBody interface {
 	decode() error
 	mediaTypes() []string
@@ -161,15 +161,21 @@ func (c *readContext) Header(name string) string {
 // Unwrap leads to the context of the router.
 func (c *readContext) Unwrap() huma.Context { return c.humaContext }
 
-// takeBody is the middleware that reads a body of one of the media types, at
-// most limit bytes of it. Without media types the operation has no body, and
-// what was sent is not read. Afterwards the connection's read deadline is
+// bodyRules are what a body may be. Without media types an operation has none.
+type bodyRules struct {
+	mediaTypes []string
+	limit      int64 // bytes
+	optional   bool  // no body is the same as {}
+}
+
+// takeBody is the middleware that reads a body by the rules. Where there are
+// none, what was sent is not read. Afterwards the connection's read deadline is
 // lifted: it bounds the request, not how long the answer may take.
-func (a *API) takeBody(mediaTypes []string, limit int64) func(huma.Context, func(huma.Context)) {
+func (a *API) takeBody(rules bodyRules) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		taken := &readContext{humaContext: ctx}
-		if len(mediaTypes) > 0 {
-			body, err := readBody(ctx, mediaTypes, limit)
+		if len(rules.mediaTypes) > 0 {
+			body, err := readBody(ctx, rules)
 			if err != nil {
 				a.refuse(ctx, err)
 				return
@@ -181,24 +187,28 @@ func (a *API) takeBody(mediaTypes []string, limit int64) func(huma.Context, func
 	}
 }
 
-func readBody(ctx huma.Context, mediaTypes []string, limit int64) ([]byte, error) {
+func readBody(ctx huma.Context, rules bodyRules) ([]byte, error) {
 	if given := ctx.Header("Content-Type"); given != "" {
 		mediaType, _, err := mime.ParseMediaType(given)
-		if err != nil || !slices.Contains(mediaTypes, mediaType) {
-			return nil, attribution.Refuse(codeUnsupportedMediaType, "send the body as Content-Type: %s", strings.Join(mediaTypes, " or "))
+		if err != nil || !slices.Contains(rules.mediaTypes, mediaType) {
+			return nil, attribution.Refuse(codeUnsupportedMediaType, "send the body as Content-Type: %s", strings.Join(rules.mediaTypes, " or "))
 		}
 	}
-	body, err := io.ReadAll(io.LimitReader(ctx.BodyReader(), limit+1))
+	body, err := io.ReadAll(io.LimitReader(ctx.BodyReader(), rules.limit+1))
 	var timeout net.Error
 	switch {
-	case int64(len(body)) > limit:
-		return nil, attribution.Refuse(codeBodyTooLarge, "a body here is at most %d bytes", limit)
+	case int64(len(body)) > rules.limit:
+		return nil, attribution.Refuse(codeBodyTooLarge, "a body here is at most %d bytes", rules.limit)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return nil, attribution.Refuse(codeBodyTimeout, "the body did not arrive in time")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, attribution.Refuse(codeBodyIncomplete, "the body ended before its announced length")
 	case err != nil:
 		return nil, fmt.Errorf("read the body: %w", err)
+	case len(bytes.TrimSpace(body)) == 0 && rules.optional:
+		return []byte("{}"), nil
+	case len(bytes.TrimSpace(body)) == 0 && rules.mediaTypes[0] == mediaTypeCSV:
+		return nil, attribution.Refuse(attribution.CodeValidation, "the file is empty: send one row in each line")
 	case len(bytes.TrimSpace(body)) == 0:
 		return nil, attribution.Refuse(codeMalformedJSON, "a JSON body is required")
 	}

@@ -31,9 +31,14 @@ var errNotKept = errors.New("the answer is a refusal and is not kept")
 
 // onceOnly is the middleware that makes a POST with an Idempotency-Key happen
 // once: the first success is stored, under the API key and in one transaction
-// with what it changed, and given again to the same request. With secret, the
-// answer is not stored, and the same request again is a conflict.
-func (a *API) onceOnly(secret bool) func(huma.Context, func(huma.Context)) {
+// with what it changed unless the operation waits, and given again to the same
+// request. An answer that holds a secret is not stored, and the same request
+// again is a conflict.
+func (a *API) onceOnly(op Operation) func(huma.Context, func(huma.Context)) {
+	once := a.catalog.Idempotent
+	if op.Waits {
+		once = a.catalog.IdempotentApart
+	}
 	return func(ctx huma.Context, next func(huma.Context)) {
 		key := ctx.Header("Idempotency-Key")
 		if key == "" {
@@ -50,10 +55,10 @@ func (a *API) onceOnly(secret bool) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		answer := &heldAnswer{humaContext: ctx, header: http.Header{}}
-		status, stored, replayed, err := a.catalog.Idempotent(ctx.Context(), ScopeOf(ctx.Context()), key, hash,
+		status, stored, replayed, err := once(ctx.Context(), ScopeOf(ctx.Context()), key, hash,
 			func(transaction context.Context) (int, []byte, error) {
 				next(huma.WithContext(answer, transaction))
-				return answer.kept(secret)
+				return answer.kept(op.HoldsSecret)
 			})
 		switch {
 		case errors.Is(err, errNotKept), err == nil && !replayed:
@@ -61,7 +66,7 @@ func (a *API) onceOnly(secret bool) func(huma.Context, func(huma.Context)) {
 		case err != nil:
 			a.refuse(ctx, err)
 		default:
-			a.replay(ctx, status, stored, secret)
+			a.replay(ctx, status, stored, op.HoldsSecret)
 		}
 	}
 }

@@ -26,18 +26,21 @@ type Operation struct {
 
 	Status       int           // of success; 200, or 204 without an answer
 	MaxBodyBytes int64         // MaxBodyBytes by default
+	OptionalBody bool          // no body is the same as {}
 	Timeout      time.Duration // answerTimeout by default; negative: none, for streams
 	HoldsSecret  bool          // the answer is shown once and never kept for a replay
+	Waits        bool          // handle waits for more than the database
 	MediaType    string        // of an answer that is bytes
 }
 
 // Register adds an operation. I is its input: fields tagged path, query or
-// header, and JSON or Patch embedded for a body. O is its answer, as huma has
+// header, and JSON, Patch or CSV embedded for a body. O is its answer, as huma has
 // it: Body, and fields tagged header. handle reads who asks with ScopeOf, and
 // returns an attribution.Problem for what the client can mend. A POST with an
 // Idempotency-Key is handled inside the catalog's write transaction, carried by
-// the context: there handle must wait for nothing but the database. An operation
-// that does not name its roles is a mistake of the programmer and panics.
+// the context: there handle must wait for nothing but the database, unless the
+// operation says that it Waits and so runs outside of it. An operation that does
+// not name its roles is a mistake of the programmer and panics.
 func Register[I, O any](a *API, op Operation, handle func(context.Context, *I) (*O, error)) {
 	if len(op.Roles) == 0 {
 		panic(fmt.Sprintf("operation %s declares no roles", op.ID))
@@ -46,12 +49,12 @@ func Register[I, O any](a *API, op Operation, handle func(context.Context, *I) (
 	described := describe(op)
 	described.Middlewares = huma.Middlewares{a.admit(op.Roles)}
 	if hasBody {
-		described.Middlewares = append(described.Middlewares, a.takeBody(body.mediaTypes(), orDefault(op.MaxBodyBytes, MaxBodyBytes)))
+		described.Middlewares = append(described.Middlewares, a.takeBody(bodyRules{body.mediaTypes(), orDefault(op.MaxBodyBytes, MaxBodyBytes), op.OptionalBody}))
 	} else {
-		described.Middlewares = append(described.Middlewares, a.takeBody(nil, 0))
+		described.Middlewares = append(described.Middlewares, a.takeBody(bodyRules{}))
 	}
 	if op.Method == http.MethodPost {
-		described.Middlewares = append(described.Middlewares, a.onceOnly(op.HoldsSecret))
+		described.Middlewares = append(described.Middlewares, a.onceOnly(op))
 	}
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		if timeout := orDefault(op.Timeout, answerTimeout); timeout > 0 {
@@ -116,7 +119,7 @@ func (a *API) documentBody(op Operation, body requestBody) {
 		content[mediaType] = &huma.MediaType{Schema: schema}
 	}
 	registered := operationOf(a.huma.OpenAPI().Paths[op.Path], op.Method)
-	registered.RequestBody.Content = content
+	registered.RequestBody.Content, registered.RequestBody.Required = content, !op.OptionalBody
 }
 
 func operationOf(item *huma.PathItem, method string) *huma.Operation {

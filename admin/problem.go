@@ -51,7 +51,7 @@ func statusOf(code string) int {
 	case codeBodyTimeout:
 		return http.StatusRequestTimeout
 	case attribution.CodeConflict, attribution.CodeTrackingDisabled, attribution.CodeSlugTaken,
-		attribution.CodeCampaignClosed, codeSecretShownOnce:
+		attribution.CodeCampaignClosed, catalog.CodeCodeTaken, catalog.CodeCodePoolEmpty, codeSecretShownOnce:
 		return http.StatusConflict
 	case codeBodyTooLarge:
 		return http.StatusRequestEntityTooLarge
@@ -81,6 +81,10 @@ func titleOf(code string) string {
 		return "The slug is taken"
 	case attribution.CodeCampaignClosed:
 		return "The campaign is closed"
+	case catalog.CodeCodeTaken:
+		return "The code is taken"
+	case catalog.CodeCodePoolEmpty:
+		return "The campaign's pool has no code left"
 	case catalog.CodeUnauthorized:
 		return "A valid API key is needed"
 	case codeMalformedJSON:

@@ -74,8 +74,12 @@ func bodies(w world) map[string]string {
 		"create-link":            `{"label":"bio"}`,
 		"create-links":           `{"items":[{"task_id":"` + w.task + `"}]}`,
 		"patch-link":             `{"label":"story"}`,
+		"create-code":            `{}`,
+		"patch-code":             `{"ends_at":"2100-01-01T00:00:00Z"}`,
+		"fill-code-pool":         "POOL-1\n",
 		"create-terms-template":  `{"name":"Other","terms":{"events":{"sale":{"type":"flat","amount":"1"}}}}`,
 		"patch-terms-template":   `{"name":"Better"}`,
+		"create-secret":          `{"kind":"postback"}`,
 		"create-key":             `{"role":"ingest","advertiser_id":"` + w.advertiser + `"}`,
 	}
 }
@@ -93,6 +97,8 @@ func (w world) idOf(path string) string {
 		return w.task
 	case "links":
 		return w.link
+	case "codes":
+		return w.code
 	case "terms-templates":
 		return w.template
 	default:
@@ -143,11 +149,19 @@ func TestRoleMatrix(t *testing.T) {
 				case "add-creator":
 					body = `{"creator_id":"` + b.make("/v1/creators", `{"name":"New"}`) + `"}`
 				}
-				path := strings.NewReplacer("{id}", w.idOf(op.path), "{creator_id}", w.creator).Replace(op.path)
-				b.checkCaller(op, caller.role, caller.own || shared[id], b.send(caller.key, op.method, path, body), w)
+				path := strings.NewReplacer("{id}", w.idOf(op.path), "{creator_id}", w.creator, "{secret_id}", w.secret).Replace(op.path)
+				b.checkCaller(op, caller.role, caller.own || shared[id], b.send(caller.key, op.method, path, body, "Content-Type", mediaTypeOf(body)), w)
 			}
 		})
 	}
+}
+
+// mediaTypeOf is how a body of the matrix is sent: as a file unless it is JSON.
+func mediaTypeOf(body string) string {
+	if body != "" && body[0] != '{' {
+		return "text/csv"
+	}
+	return "application/json"
 }
 
 func (b *bench) checkCaller(op documentedOperation, role string, own bool, r *reply, w world) {

@@ -6,20 +6,6 @@ import (
 	"slices"
 )
 
-// A LinkIdentity says whose click it is. A tracker keeps it encoded beside each
-// link, so that recording a click copies it and looks nothing up.
-type LinkIdentity struct {
-	Number       uint64
-	LinkID       string
-	TaskID       string
-	PostID       string
-	CampaignID   string
-	CreatorID    string
-	AdvertiserID string
-	Platform     string
-	Currency     string // the campaign's: figures of several currencies are never mixed
-}
-
 // A Click is one hit on a tracking link as the tracker saw it. Byte slices
 // belong to whoever filled them in: DecodeClick points them into the record.
 //
@@ -51,8 +37,8 @@ type Click struct {
 	Sub          [5][]byte
 }
 
-// clickRecordV1 is the first byte of an encoded click.
-const clickRecordV1 = 1
+// clickRecordV2 is the first byte of an encoded click.
+const clickRecordV2 = 2
 
 // clickFixedBytes is the length of an encoded click's fixed part, the first
 // byte included.
@@ -66,38 +52,10 @@ const (
 // ErrClickRecord is returned for bytes that are no encoded click.
 var ErrClickRecord = errors.New("not a click record")
 
-// AppendIdentity appends the encoding of id to dst.
-func AppendIdentity(dst []byte, id *LinkIdentity) []byte {
-	dst = binary.AppendUvarint(dst, id.Number)
-	for _, s := range id.texts() {
-		dst = binary.AppendUvarint(dst, uint64(len(*s)))
-		dst = append(dst, *s...)
-	}
-	return dst
-}
-
-// DecodeIdentity reads what AppendIdentity wrote.
-func DecodeIdentity(encoded []byte) (LinkIdentity, error) {
-	var id LinkIdentity
-	r := recordReader{rest: encoded}
-	id.Number = r.uvarint()
-	for _, s := range id.texts() {
-		*s = string(r.text())
-	}
-	if r.failed || len(r.rest) != 0 {
-		return LinkIdentity{}, ErrClickRecord
-	}
-	return id, nil
-}
-
-func (id *LinkIdentity) texts() [8]*string {
-	return [...]*string{&id.LinkID, &id.TaskID, &id.PostID, &id.CampaignID, &id.CreatorID, &id.AdvertiserID, &id.Platform, &id.Currency}
-}
-
 // AppendClick appends the encoding of c to dst.
 func AppendClick(dst []byte, c *Click) []byte {
 	dst = slices.Grow(dst, clickFixedBytes+512)
-	dst = append(dst, clickRecordV1)
+	dst = append(dst, clickRecordV2)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(c.AtMs))
 	dst = append(dst, byte(c.Verdict))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(c.Reasons))
@@ -114,15 +72,14 @@ func AppendClick(dst []byte, c *Click) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, c.VisitorPrev)
 	dst = binary.LittleEndian.AppendUint32(dst, c.ASN)
 	for _, text := range c.texts() {
-		dst = binary.AppendUvarint(dst, uint64(len(*text)))
-		dst = append(dst, *text...)
+		dst = appendText(dst, *text)
 	}
 	return dst
 }
 
 // DecodeClick reads an encoded click into c, which then points into record.
 func DecodeClick(record []byte, c *Click) error {
-	if len(record) < clickFixedBytes || record[0] != clickRecordV1 {
+	if len(record) < clickFixedBytes || record[0] != clickRecordV2 {
 		return ErrClickRecord
 	}
 	fixed := record[1:clickFixedBytes]
@@ -160,25 +117,39 @@ type recordReader struct {
 	failed bool
 }
 
+func (r *recordReader) fail() { r.rest, r.failed = nil, true }
+
 func (r *recordReader) uvarint() uint64 {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 { // nearly all are of one byte
+		n := uint64(r.rest[0])
+		r.rest = r.rest[1:]
+		return n
+	}
 	n, size := binary.Uvarint(r.rest)
 	if size <= 0 {
-		r.failed = true
-		r.rest = nil
+		r.fail()
 		return 0
 	}
 	r.rest = r.rest[size:]
 	return n
 }
 
-func (r *recordReader) text() []byte {
-	n := r.uvarint()
+func (r *recordReader) byte() byte {
+	if one := r.take(1); one != nil {
+		return one[0]
+	}
+	return 0
+}
+
+func (r *recordReader) text() []byte { return r.take(r.uvarint()) }
+
+// take reads n bytes.
+func (r *recordReader) take(n uint64) []byte {
 	if n > uint64(len(r.rest)) {
-		r.failed = true
-		r.rest = nil
+		r.fail()
 		return nil
 	}
-	text := r.rest[:n:n]
+	taken := r.rest[:n:n]
 	r.rest = r.rest[n:]
-	return text
+	return taken
 }

@@ -21,6 +21,8 @@ const (
 	PrefixAction     = "act_"
 	PrefixPayout     = "pay_"
 	PrefixKey        = "key_"
+	PrefixSecret     = "sec_"
+	PrefixReceipt    = "rcp_"
 )
 
 const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -28,20 +30,18 @@ const crockford = "0123456789abcdefghjkmnpqrstvwxyz"
 // idDigits is the length of an identifier behind its prefix.
 const idDigits = 26
 
+// packedIDBytes is the length of what an identifier's digits stand for: 128
+// bits, so that the first digit is below 8.
+const packedIDBytes = 16
+
 // MakeID builds an identifier from a prefix, a time and 80 bits of entropy. The
 // caller brings the entropy; an identifier is as unguessable as that is.
 func MakeID(prefix string, atMs int64, entropy [10]byte) string {
-	var raw [16]byte
+	var raw [packedIDBytes]byte
 	binary.BigEndian.PutUint64(raw[:8], uint64(atMs)<<16)
 	copy(raw[6:], entropy[:])
-	hi, lo := binary.BigEndian.Uint64(raw[:8]), binary.BigEndian.Uint64(raw[8:])
-	var digits [idDigits]byte
-	for i := idDigits - 1; i >= 0; i-- {
-		digits[i] = crockford[lo&31]
-		lo = lo>>5 | hi<<59
-		hi >>= 5
-	}
-	return prefix + string(digits[:])
+	var id [len(PrefixLink) + idDigits]byte
+	return string(appendUnpackedID(id[:0], prefix, raw[:]))
 }
 
 // ValidID reports whether s is an identifier with the given prefix.
@@ -56,4 +56,39 @@ func ValidID(prefix, s string) bool {
 		}
 	}
 	return true
+}
+
+// crockfordValue is the inverse of crockford, for digits known to be valid.
+var crockfordValue = func() (value [256]byte) {
+	for i := range len(crockford) {
+		value[crockford[i]] = byte(i)
+	}
+	return value
+}()
+
+// appendPackedID appends the packedIDBytes that an identifier's digits stand for.
+func appendPackedID(dst []byte, digits string) []byte {
+	dst = append(dst, crockfordValue[digits[0]]<<5|crockfordValue[digits[1]])
+	for group := digits[2:]; group != ""; group = group[8:] {
+		var bits uint64
+		for i := range 8 {
+			bits = bits<<5 | uint64(crockfordValue[group[i]])
+		}
+		dst = append(dst, byte(bits>>32))
+		dst = binary.BigEndian.AppendUint32(dst, uint32(bits))
+	}
+	return dst
+}
+
+// appendUnpackedID appends the identifier whose digits stand for packed.
+func appendUnpackedID(dst []byte, prefix string, packed []byte) []byte {
+	dst = append(dst, prefix...)
+	dst = append(dst, crockford[packed[0]>>5], crockford[packed[0]&31])
+	for group := packed[1:packedIDBytes]; len(group) > 0; group = group[5:] {
+		bits := uint64(group[0])<<32 | uint64(binary.BigEndian.Uint32(group[1:5]))
+		dst = append(dst,
+			crockford[bits>>35&31], crockford[bits>>30&31], crockford[bits>>25&31], crockford[bits>>20&31],
+			crockford[bits>>15&31], crockford[bits>>10&31], crockford[bits>>5&31], crockford[bits&31])
+	}
+	return dst
 }

@@ -61,12 +61,14 @@ type SplitArm struct {
 	Weight      int    `json:"weight"`
 }
 
-// A RouteChange is one entry of the catalog's change feed: exactly one of the
-// three routes is set. Numbers only grow; a thing that changed twice may appear
-// once, as it is now, under its later number.
+// A RouteChange is one entry of the catalog's change feed: exactly one of its
+// four things is set. Numbers only grow; a thing that changed twice may appear
+// once, as it is now, under its later number. Credentials have a feed of their
+// own, so that whoever follows or stores links never meets a secret.
 type RouteChange struct {
 	Number     int64
 	Advertiser *AdvertiserRoute
 	Campaign   *CampaignRoute
 	Link       *LinkRoute
+	Credential *Credential
 }

@@ -137,7 +137,7 @@ func checkEvents(c *Checker, location, currency string, events map[string]Payout
 	c.Require(len(events) > 0 && len(events) <= MaxEvents, location+".events", "must name 1 to %d events", MaxEvents)
 	for _, name := range slices.Sorted(maps.Keys(events)) {
 		at := location + ".events." + name
-		c.Require(validEventName(name), at, "an event name is 1 to %d of a-z, 0-9, _ and -", maxEventName)
+		c.Require(ValidEventName(name), at, "an event name is 1 to %d of a-z, 0-9, _ and -", maxEventName)
 		events[name].check(c, at, currency)
 	}
 }
@@ -206,7 +206,9 @@ func (p Cap) check(c *Checker, location, currency string) {
 	}
 }
 
-func validEventName(name string) bool {
+// ValidEventName reports whether terms may name an event so: 1 to 40 of a-z, 0-9, _
+// and -.
+func ValidEventName(name string) bool {
 	if name == "" || len(name) > maxEventName {
 		return false
 	}

@@ -78,7 +78,8 @@ type CreatorCase struct {
 // A Span is [From, To); a zero To is open.
 type Span struct{ From, To Instant }
 
-func (c *CreatorCase) joinedAt(at Instant) bool {
+// JoinedAt reports whether the creator was joined at a time.
+func (c *CreatorCase) JoinedAt(at Instant) bool {
 	if c == nil {
 		return false
 	}
@@ -147,7 +148,7 @@ func (d *decider) codeIneligible(code *PromoCode) string {
 func (d *decider) outOfTerms(campaign *CampaignCase, creatorID string) string {
 	_, inTerms := campaign.Terms.Events[d.conversion.Event]
 	switch {
-	case !campaign.Creators[creatorID].joinedAt(d.conversion.EventTime):
+	case !campaign.Creators[creatorID].JoinedAt(d.conversion.EventTime):
 		return ReasonCreatorNotJoined
 	case !inTerms:
 		return ReasonEventNotInTerms

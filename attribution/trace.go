@@ -89,6 +89,10 @@ func (t *Trace) Sentence(name func(id string) string) string {
 	}
 	parts := make([]string, len(t.Credits))
 	for i, c := range t.Credits {
+		if c.IntendedPayout == "" { // hidden from the reader
+			parts[i] = fmt.Sprintf("%s is credited %s of the sale", name(c.CreatorID), shareInWords(c.Credit))
+			continue
+		}
 		parts[i] = fmt.Sprintf("%s earns %s %s for %s of the sale", name(c.CreatorID), c.IntendedPayout, c.Currency, shareInWords(c.Credit))
 	}
 	return strings.Join(parts, ", ") + ": " + t.ruleInWords() + "."

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -163,6 +164,11 @@ func (c *Catalog) PatchCampaign(ctx context.Context, scope Scope, id string, pat
 		if err := w.updateCampaign(ctx, was, &now); err != nil {
 			return err
 		}
+		if slices.ContainsFunc(changed, isMoney) {
+			if err := w.budgetChanged(ctx, &now); err != nil {
+				return err
+			}
+		}
 		w.announce()
 		return w.audit(ctx, "update", "campaign", id, fields.AdvertiserID, changed)
 	})
@@ -170,6 +176,24 @@ func (c *Catalog) PatchCampaign(ctx context.Context, scope Scope, id string, pat
 		return Campaign{}, err
 	}
 	return now.view(scope, c.instant()), nil
+}
+
+// isMoney reports whether a field decides what actions may cost.
+func isMoney(field string) bool {
+	return field == "budget" || field == "max_creator_payout" || field == "margin_rate" || field == "agency_margin_rate"
+}
+
+// budgetChanged lets the ledger hold and release what another budget means, and
+// reads the campaign again as that leaves it.
+func (w *writing) budgetChanged(ctx context.Context, r *campaignRow) error {
+	if err := w.c.budgetChanged(ctx, r.ID); err != nil {
+		return fmt.Errorf("catalog: after a change of budget: %w", err)
+	}
+	after, err := scanCampaign(w.Row(ctx, "campaign.by_id", r.ID))
+	if err == nil {
+		*r = after
+	}
+	return err
 }
 
 // checkedPatch fills in and checks the merged fields of a campaign.
@@ -210,12 +234,12 @@ func (r *campaignRow) state() attribution.CampaignState {
 func (r campaignRow) view(scope Scope, now attribution.Instant) Campaign {
 	campaign := r.Campaign
 	campaign.Status = r.state().Status(int64(now))
+	campaign.Budget = &BudgetState{Committed: attribution.FormatMoney(r.committedMinor, r.Currency)}
 	if budget := campaign.CampaignFields.Budget; budget != nil {
-		campaign.Budget = &BudgetState{
-			Budget:    *budget,
-			Committed: attribution.FormatMoney(r.committedMinor, r.Currency),
-			Remaining: attribution.FormatMoney(minor(budget.Amount, r.Currency)-r.committedMinor, r.Currency),
-		}
+		amount := minor(budget.Amount, r.Currency)
+		campaign.Budget.Mode = budget.Mode
+		campaign.Budget.Amount = new(attribution.FormatMoney(amount, r.Currency))
+		campaign.Budget.Remaining = new(attribution.FormatMoney(amount-r.committedMinor, r.Currency))
 	}
 	switch {
 	case scope.admin():

@@ -23,6 +23,13 @@ type Options struct {
 	Now     func() time.Time // time.Now by default
 	Entropy io.Reader        // crypto/rand by default
 	Log     *slog.Logger     // discards by default
+	// BudgetChanged is called inside the transaction that changed a campaign's
+	// budget, its creators' maximum or its margins, with a context that carries it;
+	// by default nobody is.
+	BudgetChanged func(ctx context.Context, campaignID string) error
+	// CodePoolLow is told of a pool that has a tenth of its codes left, and of one
+	// that has none; by default the log is.
+	CodePoolLow func(CodePool)
 }
 
 // A Catalog keeps the things. It is safe for concurrent use.
@@ -34,8 +41,12 @@ type Catalog struct {
 	log       *slog.Logger
 	entropy   entropy
 	followers followers
-	keys      keyCache
-	inFlight  inFlight
+
+	budgetChanged func(ctx context.Context, campaignID string) error
+	codePoolLow   func(CodePool)
+
+	keys     keyCache
+	inFlight inFlight
 }
 
 // New makes a Catalog on an open database.
@@ -49,9 +60,17 @@ func New(db *database.DB, o Options) *Catalog {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.BudgetChanged == nil {
+		o.BudgetChanged = func(context.Context, string) error { return nil }
+	}
+	if o.CodePoolLow == nil {
+		o.CodePoolLow = func(pool CodePool) {
+			o.Log.Warn("a campaign's pool of codes is low: upload more", "campaign", pool.CampaignID, "remaining", pool.Remaining)
+		}
+	}
 	return &Catalog{
 		db: db, baseURL: strings.TrimSuffix(o.BaseURL, "/"), pepper: o.Pepper, now: o.Now, log: o.Log,
-		entropy: entropy{source: o.Entropy},
+		entropy: entropy{source: o.Entropy}, budgetChanged: o.BudgetChanged, codePoolLow: o.CodePoolLow,
 	}
 }
 

@@ -16,10 +16,11 @@
 //     asked: their histories are kept, for attribution.
 //   - Nothing is lost by archiving. Links go on redirecting in every state of
 //     their campaign; only a deleted link is gone, and its slug stays taken.
-//   - Secrets of keys are stored as keyed hashes only.
+//   - Secrets of keys and postback tokens are stored as keyed hashes only; HMAC
+//     secrets, which signatures are checked with, are sealed under the pepper.
 //
 // Reading order: things.go (the things), scope.go and list.go (who sees what),
 // catalog.go (how a write goes), advertisers.go (the simplest thing, like the
 // others), campaigns.go and campaign_store.go, links.go and link_make.go,
-// routes.go (the feed).
+// routes.go (the feed), secrets.go and credentials.go (what trackers take reports by).
 package catalog

@@ -33,3 +33,7 @@ func (f *followers) notify() {
 // Call it once per follower and keep the channel. Writes of other processes are
 // not noticed; a follower of those asks from time to time.
 func (c *Catalog) Changed() <-chan struct{} { return c.followers.add() }
+
+// Announce tells followers that another room changed what the feed tells of,
+// such as whether a campaign is over budget. It is called after the commit.
+func (c *Catalog) Announce() { c.followers.notify() }

@@ -86,9 +86,39 @@ func (c *Catalog) Idempotent(ctx context.Context, scope Scope, key, requestHash 
 	return status, body, replayed, nil
 }
 
-func firstAnswer(ctx context.Context, tx *database.Tx, name [2]string, requestHash string, oldest int64) (status int, body []byte, found bool, err error) {
+// IdempotentApart is Idempotent for a request that waits for more than the
+// database, such as for what was sent to be settled: do runs in no transaction,
+// and its answer is stored when it is done. A crash between the two forgets the
+// answer, so that do must bear being repeated then.
+func (c *Catalog) IdempotentApart(ctx context.Context, scope Scope, key, requestHash string,
+	do func(ctx context.Context) (status int, body []byte, err error)) (status int, body []byte, replayed bool, err error) {
+	name := [2]string{scope.KeyID, key}
+	if !c.inFlight.enter(name) {
+		return 0, nil, false, conflict("a request with this Idempotency-Key is being done: ask again in a moment")
+	}
+	defer c.inFlight.leave(name)
+	now := c.now()
+	oldest := now.Add(-idempotencyAge).UnixMilli()
+	status, body, replayed, err = firstAnswer(ctx, c.db, name, requestHash, oldest)
+	if err != nil || replayed {
+		return status, body, replayed, err
+	}
+	if status, body, err = do(ctx); err != nil {
+		return 0, nil, false, err
+	}
+	err = c.db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if _, err := tx.Exec(ctx, "idempotency.forget", oldest); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "idempotency.insert", scope.KeyID, key, requestHash, int64(status), string(body), now.UnixMilli())
+		return err
+	})
+	return status, body, false, err
+}
+
+func firstAnswer(ctx context.Context, db database.Reader, name [2]string, requestHash string, oldest int64) (status int, body []byte, found bool, err error) {
 	var hash string
-	err = tx.Row(ctx, "idempotency.find", name[0], name[1], oldest).Scan(&hash, &status, &body)
+	err = db.Row(ctx, "idempotency.find", name[0], name[1], oldest).Scan(&hash, &status, &body)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return 0, nil, false, nil

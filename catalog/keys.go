@@ -2,10 +2,7 @@ package catalog
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -92,7 +89,7 @@ func (w *writing) insertKey(ctx context.Context, fields KeyFields, secret string
 		return Key{}, err
 	}
 	inserted, err := w.Exec(ctx, "key.insert", id, fields.Role, fields.AdvertiserID, fields.CreatorID, text, w.c.secretHash(secret),
-		orZero(fields.ExpiresAt), int64(w.at))
+		orZero(fields.ExpiresAt), int64(w.at), w.number)
 	if err != nil {
 		return Key{}, err
 	}
@@ -100,15 +97,13 @@ func (w *writing) insertKey(ctx context.Context, fields KeyFields, secret string
 		return Key{}, conflict("this key exists already")
 	}
 	w.OnCommit(w.c.keys.forget)
+	w.announce()
 	return Key{Frame: Frame{ID: id, CreatedAt: w.at, UpdatedAt: w.at}, KeyFields: fields}, w.audit(ctx, "create", "key", id, fields.AdvertiserID, nil)
 }
 
-// secretHash is what is stored of a secret: it cannot be turned back, nor tried
-// out without the pepper.
+// secretHash is what is stored of a secret.
 func (c *Catalog) secretHash(secret string) string {
-	mac := hmac.New(sha256.New, c.pepper)
-	mac.Write([]byte(secret))
-	return hex.EncodeToString(mac.Sum(nil))
+	return attribution.SecretHash(c.pepper, secret)
 }
 
 // EnsureAdminKey makes an admin key of a secret that was given from outside, such
@@ -167,10 +162,11 @@ func (c *Catalog) ArchiveKey(ctx context.Context, scope Scope, id string) error 
 		if id == scope.KeyID {
 			return conflict("a key cannot revoke itself: use another one")
 		}
-		if _, err := w.Exec(ctx, "key.archive", id, int64(w.at)); err != nil {
+		if _, err := w.Exec(ctx, "key.archive", id, int64(w.at), w.number); err != nil {
 			return err
 		}
 		w.OnCommit(c.keys.forget)
+		w.announce()
 		return w.audit(ctx, "archive", "key", id, was.AdvertiserID, nil)
 	})
 }

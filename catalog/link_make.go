@@ -116,7 +116,7 @@ func (r linkRoom) refusal() error {
 	case !r.tracking:
 		return attribution.Refuse(attribution.CodeTrackingDisabled, "the campaign has no tracking: it makes no links and codes")
 	case r.closed:
-		return attribution.Refuse(attribution.CodeCampaignClosed, "the campaign is closed: it makes no new links")
+		return attribution.Refuse(attribution.CodeCampaignClosed, "the campaign is closed: it makes no new links and codes")
 	case r.taskArchived:
 		return conflict("the task is archived")
 	case r.taskStatus == TaskRejected || r.taskStatus == TaskCancelled:

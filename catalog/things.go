@@ -84,11 +84,12 @@ type Budget struct {
 	Mode   string              `json:"mode,omitempty" doc:"hard (default): never exceeded; soft: only notifies"`
 }
 
-// BudgetState is a budget and how much of it is taken.
+// BudgetState is what a campaign costs so far, and its budget where it has one.
 type BudgetState struct {
-	Budget
-	Committed string `json:"committed" doc:"Cost of every action not reversed"`
-	Remaining string `json:"remaining"`
+	Amount    *string `json:"amount" doc:"Null without a budget"`
+	Mode      string  `json:"mode,omitempty"`
+	Committed string  `json:"committed" doc:"Cost of every action not reversed"`
+	Remaining *string `json:"remaining" doc:"Null without a budget; negative when it was lowered below committed"`
 }
 
 // CostPer prices what posts achieve.

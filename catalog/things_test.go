@@ -55,7 +55,7 @@ func testDefaults(t *testing.T, open factory) {
 	social := must(w.CreateCampaign(w.ctx, admin, fields))(t)
 	equal(t, "social tracking", *social.Tracking, false)
 	equal(t, "social posts", *social.TrackPosts, true)
-	equal(t, "budget", asJSON(t, social.Budget), `{"amount":"1000","mode":"hard","committed":"0.00","remaining":"1000.00"}`)
+	equal(t, "budget", asJSON(t, social.Budget), `{"amount":"1000.00","mode":"hard","committed":"0.00","remaining":"1000.00"}`)
 }
 
 func testEveryFailedField(t *testing.T, open factory) {
@@ -149,12 +149,12 @@ func testPatch(t *testing.T, open factory) {
 
 	c := must(w.PatchCampaign(w.ctx, admin, w.campaign.ID, patchOf(
 		`{"budget":{"amount":100},"eligibility":{"countries":["th"]},"title":"Summer","ends_at":"2027-06-30T00:00:00Z"}`)))(t)
-	equal(t, "budget", asJSON(t, c.Budget), `{"amount":"100","mode":"hard","committed":"0.00","remaining":"100.00"}`)
+	equal(t, "budget", asJSON(t, c.Budget), `{"amount":"100.00","mode":"hard","committed":"0.00","remaining":"100.00"}`)
 	equal(t, "country", c.Eligibility.Countries[0], "TH")
 	c = must(w.PatchCampaign(w.ctx, admin, w.campaign.ID, patchOf(`{"budget":{"mode":"soft"}}`)))(t)
-	equal(t, "merged budget", asJSON(t, c.Budget), `{"amount":"100","mode":"soft","committed":"0.00","remaining":"100.00"}`)
+	equal(t, "merged budget", asJSON(t, c.Budget), `{"amount":"100.00","mode":"soft","committed":"0.00","remaining":"100.00"}`)
 	c = must(w.PatchCampaign(w.ctx, admin, w.campaign.ID, patchOf(`{"budget":null}`)))(t)
-	equal(t, "no budget", c.Budget, nil)
+	equal(t, "no budget", asJSON(t, c.Budget), `{"amount":null,"committed":"0.00","remaining":null}`)
 	equal(t, "stored", asJSON(t, must(w.Campaign(w.ctx, admin, c.ID))(t)), asJSON(t, c))
 	_, err = w.PatchCampaign(w.ctx, admin, c.ID, patchOf(`{"advertiser_id":"adv_x","currency":"EUR","budget":{"amount":"1","colour":"red"},"status":"ongoing"}`))
 	refused(t, err, attribution.CodeValidation)

@@ -54,8 +54,14 @@ type watchedLog struct {
 
 var (
 	lagMetric   = prometheus.NewDesc("tributary_ship_lag_seconds", "Age of the oldest record that is not in ClickHouse yet, of all logs.", nil, nil)
-	spoolMetric = prometheus.NewDesc("tributary_spool_records", "Records in the log that are not in ClickHouse yet.", []string{"log"}, nil)
+	spoolMetric = prometheus.NewDesc("tributary_spool_records", "Records in the log that are not in ClickHouse yet, and conversions not settled yet.", []string{"log"}, nil)
 )
+
+// Watch has a log that is not shipped by a Shipper of this package counted among
+// what is on its way: how old its oldest record is, and how many there are.
+func (m *Metrics) Watch(log string, lag func() time.Duration, records func() uint64) {
+	m.watch(log, watchedLog{lag: lag, records: records})
+}
 
 // watch asks a log's shipper from now on; the last one of a name counts.
 func (m *Metrics) watch(log string, w watchedLog) {

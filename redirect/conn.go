@@ -46,10 +46,13 @@ func (s *sweeper) Accept() (net.Conn, error) {
 }
 
 // Close stops accepting. The connections that are open go on, and are swept until
-// the last has ended.
-func (s *sweeper) Close() error {
-	s.stop.Do(func() { close(s.stopped) })
-	return s.Listener.Close()
+// the last has ended. It may be called again.
+func (s *sweeper) Close() (err error) {
+	s.stop.Do(func() {
+		close(s.stopped)
+		err = s.Listener.Close()
+	})
+	return err
 }
 
 func (s *sweeper) sweep() {
@@ -69,15 +72,20 @@ func (s *sweeper) sweep() {
 }
 
 func (s *sweeper) closeLate(now int64) {
+	s.hangUp(func(c *timedConn) bool { return c.due.Load() < now })
+}
+
+// hangUp closes the connections that are meant.
+func (s *sweeper) hangUp(meant func(*timedConn) bool) {
 	s.mu.Lock()
-	var late []*timedConn
+	var all []*timedConn
 	for c := range s.open {
-		if c.due.Load() < now {
-			late = append(late, c)
+		if meant(c) {
+			all = append(all, c)
 		}
 	}
 	s.mu.Unlock()
-	for _, c := range late {
+	for _, c := range all {
 		_ = c.Close() // its worker finds out by the failed read or write
 	}
 }
@@ -96,6 +104,7 @@ type timedConn struct {
 	net.Conn
 	sweeper  *sweeper
 	due      atomic.Int64 // on the sweeper's clock
+	heard    atomic.Bool  // the client has sent something, ever
 	answered bool
 }
 
@@ -111,7 +120,11 @@ func (c *timedConn) Read(p []byte) (int, error) {
 		// often spares this read an empty try and a wait in the poller.
 		runtime.Gosched()
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.heard.Load() {
+		c.heard.Store(true)
+	}
+	return n, err
 }
 
 func (c *timedConn) Write(p []byte) (int, error) {

@@ -1,7 +1,7 @@
 package redirect
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,8 +30,8 @@ const (
 	// maxHeaderBytes bounds the request line and headers. A tracker on a brand's
 	// subdomain is sent the brand's cookies, which are several KiB.
 	maxHeaderBytes = 16 << 10
-	// maxBodyBytes bounds an array of conversions.
-	maxBodyBytes = 8 << 20
+	// maxBodyBytes bounds a body that nobody vouches for; Intake allows more.
+	maxBodyBytes = attribution.MaxReportBytes
 	// maxConnections bounds how many are open at once.
 	maxConnections = 64 << 10
 )
@@ -47,6 +47,14 @@ type ClickLog interface {
 	Writable() bool
 }
 
+// An Intake answers everything under /t/, which merchants report conversions to.
+type Intake interface {
+	// Serve answers a request from client, the address behind trusted proxies.
+	Serve(ctx *fasthttp.RequestCtx, path []byte, client netip.Addr)
+	// MaxBody is how long the body may be of a request with these headers.
+	MaxBody(header *fasthttp.RequestHeader) int
+}
+
 // Options are what a Server works with. All but Now are required, except as
 // said.
 type Options struct {
@@ -58,6 +66,7 @@ type Options struct {
 	Salts          *visitor.Salts
 	ClickKeys      *attribution.ClickKeyring
 	Clicks         ClickLog
+	Intake         Intake                                     // optional: without it there is nothing under /t/
 	DescribeAgent  func(userAgent string) (device, os string) // asked only by rules that target devices
 	TrustedProxies []netip.Prefix                             // optional
 	Registerer     prometheus.Registerer
@@ -75,6 +84,7 @@ type Server struct {
 	metrics   *collector
 	hits      sync.Pool
 	nextShard atomic.Uint32
+	serving   atomic.Pointer[sweeper]
 	stopping  atomic.Bool
 }
 
@@ -96,6 +106,7 @@ func New(o Options) (*Server, error) {
 	s.http = fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
+		HeaderReceived:               s.bounds,
 		ReadBufferSize:               maxHeaderBytes,
 		MaxRequestBodySize:           maxBodyBytes,
 		Concurrency:                  maxConnections,
@@ -113,14 +124,9 @@ func New(o Options) (*Server, error) {
 
 // Serve answers the listener's connections until Shutdown.
 func (s *Server) Serve(listener net.Listener) error {
-	return s.http.Serve(newSweeper(listener, requestTimeout))
-}
-
-// Shutdown stops accepting, lets running requests finish and closes idle
-// connections. It returns the context's error when that takes too long.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopping.Store(true)
-	return s.http.ShutdownWithContext(ctx)
+	sweeper := newSweeper(listener, requestTimeout)
+	s.serving.Store(sweeper)
+	return s.http.Serve(sweeper)
 }
 
 // SetRules puts other verdict rules in force for the hits that follow.
@@ -168,8 +174,22 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, h *hit) {
 	case "/readyz":
 		s.readyz(ctx)
 	default:
+		if s.options.Intake != nil && bytes.HasPrefix(path, intakePrefix) {
+			s.options.Intake.Serve(ctx, path, s.addresses.of(ctx.RemoteAddr(), h.headers.forwardedFor))
+			return
+		}
 		s.click(ctx, h, path[1:], query)
 	}
+}
+
+var intakePrefix = []byte("/t/")
+
+// bounds says how much of a request is read, once its headers are.
+func (s *Server) bounds(header *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
+	if s.options.Intake != nil && bytes.HasPrefix(header.RequestURI(), intakePrefix) {
+		bounds.MaxRequestBodySize = s.options.Intake.MaxBody(header)
+	}
+	return bounds
 }
 
 func (s *Server) finish(ctx *fasthttp.RequestCtx, h *hit) {
@@ -188,6 +208,9 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, h *hit) {
 	}
 	if s.options.Sandbox {
 		ctx.Response.Header.SetCanonical(headerSandbox, valueTrue)
+	}
+	if s.stopping.Load() {
+		ctx.SetConnectionClose()
 	}
 	h.forget()
 	s.hits.Put(h)

@@ -15,11 +15,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tributary/admin"
+	"tributary/admin/money"
 	"tributary/admin/reports"
+	"tributary/admin/sandbox"
 	"tributary/attribution"
 	"tributary/catalog"
 	"tributary/ingest"
 	"tributary/ingest/spool"
+	"tributary/ledger"
 	"tributary/redirect"
 	"tributary/redirect/geo"
 	"tributary/redirect/links"
@@ -48,6 +51,13 @@ type app struct {
 	clicks     *spool.Log
 	db         *database.DB
 	things     *catalog.Catalog
+	now        func() time.Time // of what can be rehearsed
+	clock      *sandbox.Clock   // nil without --sandbox
+	money      *ledger.Ledger
+	reports    *spool.Log // what merchants report
+	settler    *ledger.Settler
+	shipping   *ingest.Metrics
+	salts      *visitor.Salts
 	engine     *engine.Engine // nil with a server of the operator's
 	clickhouse driver.Conn
 	shipper    *ingest.Shipper
@@ -72,8 +82,8 @@ type appConfig struct {
 func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
 	a := &app{options: o, log: c.log, out: c.out, failed: make(chan error, 2), metrics: newMetricBook()}
 	for _, start := range []func(context.Context, appConfig) error{
-		a.openDataDir, a.listen, a.openCatalog, a.ensureAdminKey, a.openClicks, a.openClickHouse, a.ship, a.openTracker, a.seedDemo,
-		a.serveAdmin, a.serveTracker,
+		a.openDataDir, a.openClock, a.listen, a.openCatalog, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
+		a.ship, a.settle, a.openTracker, a.seedDemo, a.serveAdmin, a.serveTracker,
 	} {
 		if err := start(ctx, c); err != nil {
 			return nil, errors.Join(err, a.stop())
@@ -134,7 +144,10 @@ func (a *app) openCatalog(ctx context.Context, _ appConfig) (err error) {
 		return err
 	}
 	a.life.onClose("database", a.db.Close)
-	a.things = catalog.New(a.db, catalog.Options{BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Log: a.log})
+	a.things = catalog.New(a.db, catalog.Options{
+		BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Now: a.now, Log: a.log, BudgetChanged: a.budgetChanged,
+	})
+	a.money = ledger.New(a.db, ledger.Options{ClickKeys: a.clickKeys, Now: a.now, Log: a.log, RoutesChanged: a.things.Announce})
 	return nil
 }
 
@@ -175,8 +188,9 @@ func (a *app) openTracker(context.Context, appConfig) (err error) {
 		return nil
 	}
 	o := redirect.Options{
-		Clicks: clickLog{a.clicks}, ClickKeys: a.clickKeys, Rates: verdict.NewRateWindow(a.options.RateLimit),
+		Clicks: clickLog{a.clicks, a.reports}, ClickKeys: a.clickKeys, Rates: verdict.NewRateWindow(a.options.RateLimit),
 		TrustedProxies: a.options.TrustedProxies, Registerer: a.metrics, Logger: a.log, DescribeAgent: describeAgent,
+		Now: a.rehearsed(), Sandbox: a.options.Sandbox,
 	}
 	if a.rules, err = verdict.Load(a.options.Crawlers); err != nil {
 		return err
@@ -184,7 +198,7 @@ func (a *app) openTracker(context.Context, appConfig) (err error) {
 	if a.geo, err = geo.Open(a.options.GeoIP); err != nil {
 		return err
 	}
-	if o.Salts, err = visitor.OpenSalts(a.dir.file(saltsFile), time.Now().UnixMilli()); err != nil {
+	if a.salts, err = visitor.OpenSalts(a.dir.file(saltsFile), a.now().UnixMilli()); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(a.dir.file(linksDir), 0o700); err != nil {
@@ -195,8 +209,11 @@ func (a *app) openTracker(context.Context, appConfig) (err error) {
 	}
 	a.life.onClose("click limits", o.Limits.Close)
 	a.index = links.New(links.Options{Logger: a.log})
-	o.Rules, o.Geo, o.Links = a.rules, a.geo, a.index
+	o.Rules, o.Geo, o.Links, o.Salts = a.rules, a.geo, a.index, a.salts
 	a.follow()
+	if o.Intake, err = a.openIntake(); err != nil {
+		return err
+	}
 	a.life.background("GeoIP watch", a.watchGeo)
 	a.tracker, err = redirect.New(o)
 	return err
@@ -223,11 +240,22 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 	if !a.options.Admin {
 		return nil
 	}
-	figures := reports.Routes(reports.New(a.clickhouse, a.shipper), a.things, a.clickKeys, time.Now)
+	reader, err := a.newReader()
+	if err != nil {
+		return err
+	}
+	sales := &importer{reader, a}
+	routes := []admin.Routes{
+		reports.Routes(reports.New(a.clickhouse, a.freshness()), a.things, a.clickKeys, a.reportTime),
+		money.Routes(a.money, sales),
+	}
+	if a.clock != nil {
+		routes = append(routes, sandbox.Routes(a.rehearsal(), a.samples(sales)))
+	}
 	handler := admin.New(admin.Options{
 		Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
-		Routes:  []admin.Routes{figures},
+		Routes:  routes,
 	})
 	server := admin.NewServer(handler, a.log)
 	a.serve("admin", func() error { return server.Serve(a.adminListener) }, server.Shutdown)

@@ -105,7 +105,6 @@ func (o Options) unavailable() error {
 	}{
 		{len(o.Redis) > 0, "--redis: this version runs as one node; leave it out"},
 		{o.SMTP != "", "--smtp: this version sends no mail; leave it out"},
-		{o.Sandbox, "--sandbox: this version has no rehearsal mode; leave it out"},
 	} {
 		if feature.asked {
 			missing = append(missing, feature.text)

@@ -102,6 +102,7 @@ func (a *app) measure() {
 		func() float64 { return a.clicks.Stats().FsyncLatency.Seconds() })
 	counter("tributary_spool_corrupt_total", "Damaged records the click spool found on disk.",
 		func() float64 { return float64(a.clicks.Stats().Corrupt) })
+	a.measureMoney()
 	if a.engine != nil {
 		counter("tributary_engine_restarts_total", "Times the embedded ClickHouse was started again after it had died.",
 			func() float64 { return float64(a.engine.Restarts()) })
@@ -121,8 +122,15 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// A clickLog is the spool as the tracker sees it.
-type clickLog struct{ *spool.Log }
+// A clickLog is the click spool as the tracker sees it. It is writable when the
+// spool of reports is too: a tracker that cannot take sales is not ready.
+type clickLog struct {
+	*spool.Log
+	reports *spool.Log
+}
+
+// Writable implements redirect.ClickLog.
+func (l clickLog) Writable() bool { return l.Log.Writable() && l.reports.Writable() }
 
 // Unrecorded implements redirect.ClickLog.
 func (l clickLog) Unrecorded() uint64 { return uint64(max(0, l.Stats().Unrecorded)) }

@@ -12,18 +12,23 @@ import (
 // the spool's own identity, which makes it unique, it says which rows are stored.
 const nodeName = "tracker"
 
+// openShipping makes the counts that everything on its way shares.
+func (a *app) openShipping(context.Context, appConfig) error {
+	a.shipping = ingest.NewMetrics(a.metrics)
+	return nil
+}
+
 // ship brings clicks from the spool to ClickHouse, once ClickHouse is there and
 // its tables are this program's. Until then they wait in the spool.
 func (a *app) ship(context.Context, appConfig) error {
-	metrics := ingest.NewMetrics(a.metrics)
-	quarantine, err := ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, metrics)
+	quarantine, err := ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, a.shipping)
 	if err != nil {
 		return err
 	}
 	a.life.onClose("quarantine", quarantine.Close)
 	a.shipper, err = ingest.NewShipper(ingest.Options{
 		Name: "clicks", Node: nodeName, Dir: a.dir.path, Log: a.clicks, Table: ingest.NewClicks(a.clickhouse, ingest.NewMemoryWindow(0)),
-		ClickHouse: a.clickhouse, Quarantine: quarantine, Metrics: metrics, Logger: a.log,
+		ClickHouse: a.clickhouse, Quarantine: quarantine, Metrics: a.shipping, Logger: a.log,
 	})
 	if err != nil {
 		return err

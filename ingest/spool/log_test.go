@@ -378,3 +378,35 @@ func TestOldestPendingIsALowerBound(t *testing.T) {
 		}
 	}
 }
+
+func TestAppendAll(t *testing.T) {
+	o := small(t.TempDir())
+	o.SyncWithin, o.MaxWait, o.Shards = 0, 10*time.Second, 1
+	l := mustOpen(t, o)
+	var records [][]byte
+	var want []string
+	for i := range 300 { // many times the ring
+		record := fmt.Sprintf("%04d%s", i, strings.Repeat("x", 1000))
+		records, want = append(records, []byte(record)), append(want, record)
+	}
+	if err := l.AppendAll(0, records); err != nil {
+		t.Fatal(err)
+	}
+	if stats := l.Stats(); stats.Fsyncs > uint64(len(records))/4 {
+		t.Errorf("%d fsyncs for %d records in one call", stats.Fsyncs, len(records))
+	}
+	for i, record := range drain(t, l, len(records)) {
+		if record != want[i] {
+			t.Fatalf("record %d is %.10q", i, record)
+		}
+	}
+	if err := l.AppendAll(0, nil); err != nil {
+		t.Error(err)
+	}
+	if err := l.AppendAll(0, [][]byte{[]byte("small"), make([]byte, o.MaxRecordBytes+1)}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("too large: %v", err)
+	}
+	if stats := l.Stats(); stats.Unrecorded != 2 || stats.Appended != 300 {
+		t.Errorf("%+v", stats)
+	}
+}

@@ -18,13 +18,7 @@ const MaxSlugBytes = 64
 // reader: what they say is how things stood at the look-up.
 type Entry struct {
 	Number   uint64 // the link's number in the catalog, for the click id
-	Identity []byte // as attribution.AppendIdentity encodes it, for the click record
-
-	LinkID     []byte
-	TaskID     []byte
-	CampaignID []byte
-	CreatorID  []byte
-	Platform   []byte
+	Identity []byte // as attribution.AppendIdentity encodes it, for the click record and for macros
 
 	Destination []byte     // the link's own; empty: the campaign's
 	Sub         [5][]byte  // empty where not set
@@ -37,7 +31,7 @@ type Entry struct {
 	Campaign   *Campaign   // never nil after a hit
 	Advertiser *Advertiser // never nil after a hit
 
-	buf []byte
+	memory []byte
 }
 
 // A Campaign is a campaign as it stands, ready for the redirect path.

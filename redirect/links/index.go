@@ -90,11 +90,11 @@ const maxLooks = 64
 // Lookup finds the link a slug names and fills e in, which it leaves undefined
 // when there is none. See the package's promise for which link that is.
 func (x *Index) Lookup(slug []byte, e *Entry) bool {
-	if !validSlug(slug) {
-		return false
-	}
 	var lower [MaxSlugBytes]byte
 	folded := fold(&lower, slug)
+	if folded == nil {
+		return false
+	}
 	hash := x.hash.folded(folded)
 	for range maxLooks {
 		v := x.current.Load()

@@ -102,13 +102,13 @@ func wantEntry(t testing.TB, x *Index, slug string, l *attribution.LinkRoute) {
 	if got, want := string(e.Identity), string(attribution.AppendIdentity(nil, &l.Identity)); got != want {
 		t.Errorf("%q has identity\n%q, want\n%q", slug, got, want)
 	}
+	identity, err := attribution.DecodeIdentity(e.Identity)
+	if err != nil || e.Number != identity.Number {
+		t.Errorf("%q has number %d, identity %+v: %v", slug, e.Number, identity, err)
+	}
 	got := attribution.LinkRoute{
-		Identity: attribution.LinkIdentity{
-			Number: e.Number, LinkID: string(e.LinkID), TaskID: string(e.TaskID), PostID: l.Identity.PostID,
-			CampaignID: string(e.CampaignID), CreatorID: string(e.CreatorID), AdvertiserID: l.Identity.AdvertiserID,
-			Platform: string(e.Platform), Currency: l.Identity.Currency,
-		},
-		Slug: l.Slug, Vanity: l.Vanity, Destination: string(e.Destination), Rules: l.Rules, Split: l.Split,
+		Identity: identity,
+		Slug:     l.Slug, Vanity: l.Vanity, Destination: string(e.Destination), Rules: l.Rules, Split: l.Split,
 		ExpiresAtMs: e.ExpiresAtMs, MaxClicks: e.MaxClicks, Disabled: e.Disabled,
 	}
 	for i, sub := range e.Sub {

@@ -13,11 +13,10 @@ import (
 //	byte     flags
 //	byte     length of the slug, and the slug
 //	uvarint  the link's number
-//	byte     forms of the identifiers, two bits each
-//	…        identifiers of link, task, post, creator (packed.go)
 //	uvarint  slots of campaign, advertiser and label
 //	uvarint  if flagged: expiry, maximum of clicks, slot and id of the targeting
 //	text     if flagged: destination; sub1…sub5
+//	…        up to the end: the link's part of its encoded identity
 const (
 	flagVanity = 1 << iota
 	flagDisabled
@@ -27,9 +26,6 @@ const (
 	flagDestination
 	flagSub
 )
-
-// idPrefixes are the prefixes of a record's identifiers, in their order.
-var idPrefixes = [4]string{attribution.PrefixLink, attribution.PrefixTask, attribution.PrefixPost, attribution.PrefixCreator}
 
 // references are what a record has instead of names.
 type references struct {
@@ -47,13 +43,6 @@ func appendRecord(dst, body []byte, l *attribution.LinkRoute, refs references) [
 	body = append(body[:0], flags, byte(len(l.Slug)))
 	body = append(body, l.Slug...)
 	body = binary.AppendUvarint(body, l.Identity.Number)
-	forms := len(body)
-	body = append(body, 0)
-	for i, id := range [4]string{l.Identity.LinkID, l.Identity.TaskID, l.Identity.PostID, l.Identity.CreatorID} {
-		var form byte
-		body, form = appendPacked(body, idPrefixes[i], id)
-		body[forms] |= form << (2 * i)
-	}
 	body = binary.AppendUvarint(body, refs.campaign)
 	body = binary.AppendUvarint(body, refs.advertiser)
 	body = binary.AppendUvarint(body, refs.label)
@@ -75,6 +64,7 @@ func appendRecord(dst, body []byte, l *attribution.LinkRoute, refs references) [
 			body = appendText(body, sub)
 		}
 	}
+	body = attribution.AppendLinkPart(body, &l.Identity)
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
 	return append(dst, body...)
 }
@@ -156,44 +146,32 @@ func (c *cursor) byte() byte {
 
 func (c *cursor) text() []byte { return c.take(c.uvarint()) }
 
-// id returns an identifier as it is kept, by its form.
-func (c *cursor) id(form byte) []byte {
-	switch form {
-	case idEmpty:
-		return nil
-	case idPacked:
-		return c.take(packedIDBytes)
-	case idText:
-		return c.text()
-	}
-	c.bad = true
-	return nil
+// appendText appends a text behind its length.
+func appendText(dst []byte, text string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
 }
 
 // fields are a record's fields. Its slices point into the record.
 type fields struct {
 	recordKey
 	flags       byte
-	forms       byte
-	ids         [4][]byte
 	refs        references
 	expiresAtMs int64
 	maxClicks   int64
 	destination []byte
 	sub         [5][]byte
+	linkPart    []byte // of the encoded identity
 }
 
-// parse reads a record's body and reports whether it is one.
+// parse reads a record's body and reports whether it is one, but for linkPart,
+// which it does not look into.
 func (f *fields) parse(body []byte) bool {
 	c := cursor{rest: body}
 	*f = fields{flags: c.byte()}
 	f.vanity = f.flags&flagVanity != 0
 	f.slug = c.take(uint64(c.byte()))
 	f.number = c.uvarint()
-	f.forms = c.byte()
-	for i := range f.ids {
-		f.ids[i] = c.id(f.forms >> (2 * i) & 3)
-	}
 	f.refs = references{campaign: c.uvarint(), advertiser: c.uvarint(), label: c.uvarint()}
 	if f.flags&flagExpires != 0 {
 		f.expiresAtMs = int64(c.uvarint())
@@ -213,5 +191,6 @@ func (f *fields) parse(body []byte) bool {
 			f.sub[i] = c.text()
 		}
 	}
-	return !c.bad && len(c.rest) == 0
+	f.linkPart = c.rest
+	return !c.bad
 }

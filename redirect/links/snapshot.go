@@ -31,7 +31,7 @@ import (
 const (
 	snapshotName    = "links.snapshot"
 	snapshotMagic   = "TRBLINKS"
-	snapshotVersion = 1
+	snapshotVersion = 2
 
 	blockHeaderBytes = 1 + 4 + 4
 	maxBlockBytes    = 64 << 20 // more is damage
@@ -161,8 +161,8 @@ func (x *Index) encodeLinks(w *blockWriter, v *view) (links uint64, err error) {
 
 // slots writes what records refer to by slot.
 func (w *blockWriter) slots(v *view, targetingKeys []string) {
-	writeSlots(w, blockLabels, v.labels, func(_ int, name label) slotRecord {
-		return slotRecord{Label: &name}
+	writeSlots(w, blockLabels, v.labels, func(_ int, slot labelSlot) slotRecord {
+		return slotRecord{Label: &slot.label}
 	})
 	writeSlots(w, blockAdvertisers, v.advertisers, func(_ int, slot *advertiserSlot) slotRecord {
 		return slotRecord{ID: slot.id, Advertiser: slot.current.Load().route()}

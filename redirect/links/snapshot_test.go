@@ -167,14 +167,14 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var r fields
-		if !r.parse(body) {
+		if !r.parse(body) || !attribution.ValidLinkPart(r.linkPart) {
 			return
 		}
 		if key := keyOf(body); key.number != r.number || !bytes.Equal(key.slug, r.slug) || key.vanity != r.vanity {
 			t.Errorf("key %+v of record %+v", key, r.recordKey)
 		}
-		var e Entry
-		e.copyTexts(&r, "cmp", "adv", label{"x", "USD"})
+		e := Entry{memory: body}
+		e.take(&r, attribution.AppendCampaignPart(nil, "cmp"), attribution.AppendAdvertiserPart(nil, "adv"), attribution.AppendLabelPart(nil, "x", "USD"))
 		if id, err := attribution.DecodeIdentity(e.Identity); err != nil || id.Number != r.number || id.CampaignID != "cmp" || id.Currency != "USD" {
 			t.Errorf("identity %+v: %v", id, err)
 		}
@@ -239,7 +239,7 @@ func TestSnapshotVersionFollowsItsTypes(t *testing.T) {
 		}
 		shape = append(shape, "/")
 	}
-	const want = "1: Number LinkID TaskID PostID CampaignID CreatorID AdvertiserID Platform Currency / " +
+	const want = "2: Number LinkID TaskID PostID CampaignID CreatorID AdvertiserID Platform Currency / " +
 		"Identity Slug Vanity Destination Sub Rules Split ExpiresAtMs MaxClicks Disabled Deleted / " +
 		"ID AdvertiserID State Destination InactiveDestination / " +
 		"Approved Paused Closed OverBudget StartsAtMs EndsAtMs / " +

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"tributary/attribution"
 )
 
 // errSnapshot says that a file is no snapshot this index can use.
@@ -122,7 +124,7 @@ func (l *loader) addLinks(payload []byte) error {
 			return errors.New("a link's record is cut off")
 		}
 		var f fields
-		if !f.parse(payload[offset+n:offset+n+int(size)]) || !validSlug(f.slug) {
+		if !f.parse(payload[offset+n:offset+n+int(size)]) || !validSlug(f.slug) || !attribution.ValidLinkPart(f.linkPart) {
 			return errors.New("a link's record cannot be read")
 		}
 		if err := l.note(f.refs); err != nil {

@@ -85,7 +85,7 @@ func (s *store) campaignSlot(id string) uint64 {
 	if !known {
 		id, slot = strings.Clone(id), uint64(len(s.campaigns))
 		s.campaignByID[id] = slot
-		s.campaigns = append(s.campaigns, &campaignSlot{id: id})
+		s.campaigns = append(s.campaigns, &campaignSlot{id: id, part: attribution.AppendCampaignPart(nil, id)})
 		s.publish()
 	}
 	return slot
@@ -98,7 +98,7 @@ func (s *store) advertiserSlot(id string) uint64 {
 	if !known {
 		id, slot = strings.Clone(id), uint64(len(s.advertisers))
 		s.advertiserByID[id] = slot
-		s.advertisers = append(s.advertisers, &advertiserSlot{id: id})
+		s.advertisers = append(s.advertisers, &advertiserSlot{id: id, part: attribution.AppendAdvertiserPart(nil, id)})
 		s.publish()
 	}
 	return slot
@@ -110,7 +110,7 @@ func (s *store) labelSlot(name label) uint64 {
 		slot = uint64(len(s.labels))
 		name = label{strings.Clone(name.Platform), strings.Clone(name.Currency)}
 		s.slotOfLabel[name] = slot
-		s.labels = append(s.labels, name)
+		s.labels = append(s.labels, labelSlot{label: name, part: attribution.AppendLabelPart(nil, name.Platform, name.Currency)})
 		s.publish()
 	}
 	return slot

@@ -2,8 +2,9 @@ package links
 
 import (
 	"bytes"
-	"encoding/binary"
 	"sync/atomic"
+
+	"tributary/attribution"
 )
 
 // A view is all that readers need. It is published through one atomic pointer
@@ -20,7 +21,7 @@ type view struct {
 	chunks      []*chunk
 	campaigns   []*campaignSlot
 	advertisers []*advertiserSlot
-	labels      []label
+	labels      []labelSlot
 	targetings  []*atomic.Pointer[Targeting]
 }
 
@@ -31,15 +32,22 @@ type label struct {
 	Currency string `json:"currency"`
 }
 
+type labelSlot struct {
+	label
+	part []byte // of the encoded identities of its links
+}
+
 // A campaignSlot is a campaign under the slot that records refer to it by. It
 // is empty until the campaign arrives.
 type campaignSlot struct {
 	id      string
+	part    []byte // of the encoded identities of its links
 	current atomic.Pointer[Campaign]
 }
 
 type advertiserSlot struct {
 	id      string
+	part    []byte // of the encoded identities of its links
 	current atomic.Pointer[Advertiser]
 }
 
@@ -78,10 +86,11 @@ func (v *view) lookup(hash uint64, slug, folded []byte) (body []byte, _ outcome)
 	return body, found
 }
 
-// fill reads a record into e, and copies what it says out of the arena.
+// fill copies a record out of the arena into e's memory, and reads it there.
 func (e *Entry) fill(v *view, body []byte) outcome {
+	e.memory = append(e.memory[:0], body...)
 	var f fields
-	if !f.parse(body) {
+	if !f.parse(e.memory) {
 		return unknown
 	}
 	if f.refs.campaign >= uint64(len(v.campaigns)) || f.refs.advertiser >= uint64(len(v.advertisers)) ||
@@ -103,100 +112,57 @@ func (e *Entry) fill(v *view, body []byte) outcome {
 			return stale // the link was changed and its targeting's slot given away
 		}
 	}
-	e.Number = f.number
-	e.ExpiresAtMs, e.MaxClicks = f.expiresAtMs, f.maxClicks
-	e.Disabled = f.flags&flagDisabled != 0
-	e.copyTexts(&f, campaign.id, advertiser.id, v.labels[f.refs.label])
+	e.take(&f, campaign.part, advertiser.part, v.labels[f.refs.label].part)
 	return found
 }
 
-// copyTexts lays the identity out as attribution.AppendIdentity does, and the
-// link's other texts behind it, in e's own memory.
-func (e *Entry) copyTexts(f *fields, campaign, advertiser string, label label) {
-	most := binary.MaxVarintLen64 + 8*binary.MaxVarintLen32 + len(f.ids)*unpackedIDBytes +
-		len(campaign) + len(advertiser) + len(label.Platform) + len(label.Currency) + len(f.destination)
-	for _, id := range f.ids {
-		most += len(id)
-	}
-	for _, sub := range f.sub {
-		most += len(sub)
-	}
-	if cap(e.buf) < most {
-		e.buf = make([]byte, 0, max(512, 2*most))
-	}
-	buf := binary.AppendUvarint(e.buf[:0], f.number)
-	buf, e.LinkID = appendIdentifier(buf, f, 0)
-	buf, e.TaskID = appendIdentifier(buf, f, 1)
-	buf, _ = appendIdentifier(buf, f, 2)
-	buf, e.CampaignID = appendName(buf, campaign)
-	buf, e.CreatorID = appendIdentifier(buf, f, 3)
-	buf, _ = appendName(buf, advertiser)
-	buf, e.Platform = appendName(buf, label.Platform)
-	buf, _ = appendName(buf, label.Currency)
-	e.Identity = buf[:len(buf):len(buf)]
-	buf, e.Destination = appendBytes(buf, f.destination)
-	for i, sub := range f.sub {
-		buf, e.Sub[i] = appendBytes(buf, sub)
-	}
-	e.buf = buf
+// take fills in what the record in e's memory says. The link's part of the
+// identity is the end of the record: the other parts follow it.
+func (e *Entry) take(f *fields, campaign, advertiser, label []byte) {
+	e.Number = f.number
+	e.ExpiresAtMs, e.MaxClicks = f.expiresAtMs, f.maxClicks
+	e.Disabled = f.flags&flagDisabled != 0
+	e.Destination, e.Sub = f.destination, f.sub
+	linkPart := len(e.memory) - len(f.linkPart)
+	e.memory = append(e.memory, campaign...)
+	e.memory = append(e.memory, advertiser...)
+	e.memory = append(e.memory, label...)
+	e.memory = attribution.AppendNumberPart(e.memory, f.number)
+	e.Identity = e.memory[linkPart:len(e.memory):len(e.memory)]
 }
 
-// appendIdentifier appends the i-th identifier of f behind its length, and
-// returns where in dst it is.
-func appendIdentifier(dst []byte, f *fields, i int) (grown, id []byte) {
-	if f.forms>>(2*i)&3 != idPacked {
-		dst = binary.AppendUvarint(dst, uint64(len(f.ids[i])))
-		return appendBytes(dst, f.ids[i])
+// foldedByte is the lower case of each byte a slug can have, and 0 of any other.
+var foldedByte = func() (folded [256]byte) {
+	for _, c := range []byte("-0123456789_abcdefghijklmnopqrstuvwxyz") {
+		folded[c] = c
 	}
-	dst = append(dst, byte(unpackedIDBytes))
-	start := len(dst)
-	dst = appendUnpacked(dst, idPrefixes[i], f.ids[i])
-	return dst, dst[start:len(dst):len(dst)]
-}
-
-func appendName(dst []byte, name string) (grown, text []byte) {
-	dst = binary.AppendUvarint(dst, uint64(len(name)))
-	start := len(dst)
-	dst = append(dst, name...)
-	return dst, dst[start:len(dst):len(dst)]
-}
-
-func appendBytes(dst, text []byte) (grown, copied []byte) {
-	start := len(dst)
-	dst = append(dst, text...)
-	return dst, dst[start:len(dst):len(dst)]
-}
-
-// slugByte says which bytes a slug is made of.
-var slugByte = func() (ok [256]bool) {
-	for _, c := range []byte("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") {
-		ok[c] = true
+	for c := byte('A'); c <= 'Z'; c++ {
+		folded[c] = c - 'A' + 'a'
 	}
-	return ok
+	return folded
 }()
 
 // validSlug reports whether a text can be a slug at all.
 func validSlug[T string | []byte](slug T) bool {
-	if len(slug) == 0 || len(slug) > MaxSlugBytes {
-		return false
-	}
-	for i := range len(slug) {
-		if !slugByte[slug[i]] {
-			return false
-		}
-	}
-	return true
+	var lower [MaxSlugBytes]byte
+	return fold(&lower, slug) != nil
 }
 
-// fold writes a slug in lower case to dst, which has room for it.
-func fold(dst *[MaxSlugBytes]byte, slug []byte) []byte {
-	for i, c := range slug {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst[i] = c
+// fold writes a slug in lower case to dst. It returns nil for a text that cannot
+// be a slug.
+func fold[T string | []byte](dst *[MaxSlugBytes]byte, slug T) []byte {
+	if len(slug) == 0 || len(slug) > MaxSlugBytes {
+		return nil
 	}
-	return dst[:len(slug)]
+	folded := dst[:len(slug)]
+	for i := range folded {
+		c := foldedByte[slug[i]]
+		if c == 0 {
+			return nil
+		}
+		folded[i] = c
+	}
+	return folded
 }
 
 // foldsTo reports whether a slug is folded when folded.

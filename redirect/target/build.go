@@ -3,6 +3,8 @@ package target
 import (
 	"bytes"
 	"strconv"
+
+	"tributary/attribution"
 )
 
 // MaxURLBytes is the length of the longest Location. A forwarded parameter that
@@ -151,20 +153,19 @@ const macroClickID = "click_id"
 
 // macro is what a macro stands for.
 func (r *Resolver) macro(name []byte, req *Request) (value []byte, known bool) {
-	link := r.link
 	switch string(name) {
 	case macroClickID:
 		return req.ClickID, true
 	case "campaign_id":
-		return link.CampaignID, true
+		return r.identity(attribution.IdentityCampaign), true
 	case "creator_id":
-		return link.CreatorID, true
+		return r.identity(attribution.IdentityCreator), true
 	case "task_id":
-		return link.TaskID, true
+		return r.identity(attribution.IdentityTask), true
 	case "link_id":
-		return link.LinkID, true
+		return r.identity(attribution.IdentityLink), true
 	case "platform":
-		return link.Platform, true
+		return r.identity(attribution.IdentityPlatform), true
 	case "country":
 		return req.Country, true
 	case "device":
@@ -181,4 +182,10 @@ func (r *Resolver) macro(name []byte, req *Request) (value []byte, known bool) {
 		}
 	}
 	return nil, false
+}
+
+// identity unpacks a text of the link's identity.
+func (r *Resolver) identity(field attribution.IdentityField) []byte {
+	r.macroMemory = attribution.AppendIdentityField(r.macroMemory[:0], r.link.Identity, field)
+	return r.macroMemory
 }

@@ -14,7 +14,9 @@ import (
 // testLink is a plain link.
 func testLink() *links.Entry {
 	return &links.Entry{
-		LinkID: []byte("lnk_1"), TaskID: []byte("tsk_1"), CampaignID: []byte("cmp_1"), CreatorID: []byte("crt_1"), Platform: []byte("tiktok"),
+		Identity: attribution.AppendIdentity(nil, &attribution.LinkIdentity{
+			LinkID: "lnk_1", TaskID: "tsk_1", CampaignID: "cmp_1", CreatorID: "crt_1", AdvertiserID: "adv_1", Platform: "tiktok", Currency: "USD",
+		}),
 		Destination: []byte("https://shop.example/p/1?ref=a"),
 		Campaign:    &links.Campaign{ID: "cmp_1", AdvertiserID: "adv_1", Destination: []byte("https://shop.example/campaign")},
 		Advertiser:  &links.Advertiser{ID: "adv_1", Domains: []string{"shop.example"}, ClickParam: "tcid"},

@@ -94,14 +94,30 @@ func hash(data []byte) uint64 {
 	return max(1, binary.BigEndian.Uint64(digest[:8]))
 }
 
-// turn moves on to a day: its salt is drawn, yesterday's kept, older forgotten.
-// A salt that cannot be written is used all the same: what is at stake is a
-// visitor counted twice after a restart.
+// MoveTo turns to the day of a time at once, be it an earlier day: the clock of a
+// rehearsal was moved.
+func (s *Salts) MoveTo(nowMs int64) error {
+	s.turning.Lock()
+	defer s.turning.Unlock()
+	if day := nowMs / dayMs; day < s.current.Load().day {
+		return s.begin(day)
+	}
+	return s.turn(nowMs / dayMs)
+}
+
+// turn moves on to a day that is later than the present one.
 func (s *Salts) turn(day int64) error {
-	old := s.current.Load()
-	if old != nil && old.day >= day {
+	if old := s.current.Load(); old != nil && old.day >= day {
 		return nil
 	}
+	return s.begin(day)
+}
+
+// begin begins a day: its salt is drawn, yesterday's kept, older forgotten. A
+// salt that cannot be written is used all the same: what is at stake is a
+// visitor counted twice after a restart.
+func (s *Salts) begin(day int64) error {
+	old := s.current.Load()
 	next := &saltDay{day: day}
 	if _, err := rand.Read(next.today[:]); err != nil {
 		return fmt.Errorf("draw the visitor salt: %w", err)

@@ -138,3 +138,19 @@ func BenchmarkVisitor(b *testing.B) {
 		_, _, scratch = s.Visitor(scratch, noon, addr, userAgent, advertiser)
 	}
 }
+
+func TestMovedClockTurnsAtOnce(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "salts"), noon)
+	first, _ := s.of(noon, "203.0.113.7", "Chrome", "adv_1")
+	for _, days := range []int64{30, -300} {
+		moved := noon + days*dayMs
+		if err := s.MoveTo(moved); err != nil {
+			t.Fatal(err)
+		}
+		once, _ := s.of(moved, "203.0.113.7", "Chrome", "adv_1")
+		again, _ := s.of(moved, "203.0.113.7", "Chrome", "adv_1")
+		if once == first || once != again {
+			t.Errorf("%d days on the shopper is %d and %d, and was %d", days, once, again, first)
+		}
+	}
+}

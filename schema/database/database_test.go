@@ -250,6 +250,20 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+func TestPositional(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"INSERT INTO a VALUES ($1, $2)":    "INSERT INTO a VALUES (?, ?)",
+		"UPDATE a SET b = $2 WHERE c = $1": "UPDATE a SET b = $2 WHERE c = $1",
+		"UPDATE a SET b = $1, c = $1":      "UPDATE a SET b = $1, c = $1",
+		"SELECT 1":                         "SELECT 1",
+	} {
+		if got := positional(text); got != want {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
 func TestBrokenMigrationLeavesNothing(t *testing.T) {
 	t.Parallel()
 	db := open(t, t.TempDir())

@@ -19,7 +19,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// A migration is one file of migrations, named NUMBER_what.sql.
+// A migration is one file of migrations, named NUMBER_what.sql. What only one of
+// the databases understands, such as triggers, stands beside it in
+// NUMBER_what.sqlite.sql and NUMBER_what.postgres.sql and is run behind it.
 type migration struct {
 	number   int
 	name     string
@@ -30,11 +32,12 @@ type migration struct {
 const createMigrations = `CREATE TABLE IF NOT EXISTS schema_migrations (
   number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)`
 
-func loadMigrations(files fs.FS) ([]migration, error) {
+func loadMigrations(files fs.FS, d dialect) ([]migration, error) {
 	paths, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+	paths = slices.DeleteFunc(paths, func(file string) bool { return strings.Count(path.Base(file), ".") > 1 })
 	slices.Sort(paths)
 	var all []migration
 	for i, file := range paths {
@@ -42,6 +45,11 @@ func loadMigrations(files fs.FS) ([]migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("database: %w", err)
 		}
+		own, err := fs.ReadFile(files, strings.TrimSuffix(file, "sql")+d.name()+".sql")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("database: %w", err)
+		}
+		content = append(content, own...)
 		name := path.Base(file)
 		digits, _, _ := strings.Cut(name, "_")
 		number, err := strconv.Atoi(digits)
@@ -57,7 +65,7 @@ func loadMigrations(files fs.FS) ([]migration, error) {
 // migrate brings the schema forward. It refuses a database whose recorded
 // migrations differ from this build's, or that a newer build has moved on.
 func (db *DB) migrate(ctx context.Context, files fs.FS) error {
-	migrations, err := loadMigrations(files)
+	migrations, err := loadMigrations(files, db.dialect)
 	if err != nil {
 		return err
 	}
@@ -103,6 +111,14 @@ func (db *DB) apply(ctx context.Context, m migration) error {
 			m.number, m.name, m.checksum, time.Now().UnixMilli())
 		return err
 	})
+}
+
+// name is what files of one database only have in their names.
+func (d dialect) name() string {
+	if d == sqlite {
+		return "sqlite"
+	}
+	return "postgres"
 }
 
 // schema adapts a migration: SQLite keeps a table in the order of its primary

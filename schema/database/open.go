@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,11 +150,24 @@ func (db *DB) prepare(ctx context.Context) (err error) {
 func prepareAll(ctx context.Context, pool *sql.DB, queries *querySet) (map[string]*sql.Stmt, error) {
 	prepared := make(map[string]*sql.Stmt, len(queries.fixed))
 	for name, text := range queries.fixed {
-		statement, err := pool.PrepareContext(ctx, text)
+		statement, err := pool.PrepareContext(ctx, positional(text))
 		if err != nil {
 			return nil, fmt.Errorf("database: preparing query %s: %w", name, err)
 		}
 		prepared[name] = statement
 	}
 	return prepared, nil
+}
+
+var numberedParameter = regexp.MustCompile(`\$[0-9]+`)
+
+// positional writes a query whose parameters come once each and in order with ?
+// for them: SQLite's driver finds each numbered one by trying all.
+func positional(text string) string {
+	for i, parameter := range numberedParameter.FindAllString(text, -1) {
+		if parameter != "$"+strconv.Itoa(i+1) {
+			return text
+		}
+	}
+	return numberedParameter.ReplaceAllString(text, "?")
 }

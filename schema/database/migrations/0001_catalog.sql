@@ -174,8 +174,25 @@ CREATE TABLE keys (
   last_used_at_ms BIGINT NOT NULL DEFAULT 0,
   created_at_ms   BIGINT NOT NULL,
   updated_at_ms   BIGINT NOT NULL,
-  archived_at_ms  BIGINT NOT NULL DEFAULT 0
+  archived_at_ms  BIGINT NOT NULL DEFAULT 0,
+  changed         BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX keys_changed ON keys (changed);
+
+-- What an advertiser's reports are signed or recognised by, beside ingest keys.
+CREATE TABLE secrets (
+  id             TEXT PRIMARY KEY,
+  advertiser_id  TEXT NOT NULL REFERENCES advertisers (id),
+  kind           TEXT NOT NULL, -- hmac or postback
+  fields         TEXT NOT NULL,
+  kept           TEXT NOT NULL, -- hmac: the secret, sealed; postback: HMAC-SHA256 under the pepper
+  created_at_ms  BIGINT NOT NULL,
+  updated_at_ms  BIGINT NOT NULL,
+  archived_at_ms BIGINT NOT NULL DEFAULT 0,
+  changed        BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX secrets_changed ON secrets (changed);
+CREATE INDEX secrets_advertiser ON secrets (advertiser_id, id);
 
 CREATE TABLE idempotency (
   owner        TEXT NOT NULL, -- a key's id

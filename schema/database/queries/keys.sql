@@ -1,10 +1,10 @@
 -- name: key.insert
-INSERT INTO keys (id, role, advertiser_id, creator_id, fields, secret_hash, expires_at_ms, created_at_ms, updated_at_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+INSERT INTO keys (id, role, advertiser_id, creator_id, fields, secret_hash, expires_at_ms, created_at_ms, updated_at_ms, changed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
 ON CONFLICT DO NOTHING
 
 -- name: key.archive
-UPDATE keys SET archived_at_ms = $2, updated_at_ms = $2 WHERE id = $1
+UPDATE keys SET archived_at_ms = $2, updated_at_ms = $2, changed = $3 WHERE id = $1
 
 -- name: key.used
 UPDATE keys SET last_used_at_ms = $2 WHERE id = $1 AND last_used_at_ms < $2
