@@ -67,6 +67,7 @@ func newAPI(mux *http.ServeMux, o Options) *API {
 	a.tasks()
 	a.links()
 	a.codes()
+	a.posts()
 	a.termsTemplates()
 	a.keys()
 	a.secrets()

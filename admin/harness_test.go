@@ -187,8 +187,8 @@ func (b *safeBuffer) String() string {
 // A world is one advertiser with a campaign, a creator in it, a task and a link,
 // and everybody's keys.
 type world struct {
-	advertiser, creator, campaign, task, link, code, template, key string
-	secret, advertiserKey, creatorKey, ingestKey                   string
+	advertiser, creator, campaign, task, link, code, post, template, key string
+	secret, advertiserKey, creatorKey, ingestKey                         string
 }
 
 const worldCampaign = `{"advertiser_id":"%s","title":"Spring","kind":"url","visibility":"invite","platforms":["tiktok"],"starts_at":"2026-01-01T00:00:00Z",
@@ -208,6 +208,7 @@ func (b *bench) world() world {
 	w.task = b.make("/v1/tasks", `{"campaign_id":"`+w.campaign+`","creator_id":"`+w.creator+`","platform":"tiktok"}`)
 	w.link = b.make("/v1/tasks/"+w.task+"/links", `{}`)
 	w.code = b.make("/v1/tasks/"+w.task+"/codes", `{}`)
+	w.post = b.make("/v1/tasks/"+w.task+"/posts", `{"url":"https://www.tiktok.com/@mali/video/1"}`)
 	w.template = b.make("/v1/terms-templates", `{"name":"Standard","terms":{"events":{"sale":{"type":"percent","rate":"0.10"}}}}`)
 	w.key = b.make("/v1/keys", `{"role":"ingest","advertiser_id":"`+w.advertiser+`"}`)
 	w.secret = b.make("/v1/advertisers/"+w.advertiser+"/secrets", `{"kind":"postback"}`)

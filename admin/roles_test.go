@@ -76,6 +76,9 @@ func bodies(w world) map[string]string {
 		"patch-link":             `{"label":"story"}`,
 		"create-code":            `{}`,
 		"patch-code":             `{"ends_at":"2100-01-01T00:00:00Z"}`,
+		"create-post":            `{"url":"https://www.tiktok.com/@mali/video/2"}`,
+		"patch-post":             `{"url":"https://www.tiktok.com/@mali/video/3"}`,
+		"create-post-metrics":    `{"likes":3}`,
 		"fill-code-pool":         "POOL-1\n",
 		"create-terms-template":  `{"name":"Other","terms":{"events":{"sale":{"type":"flat","amount":"1"}}}}`,
 		"patch-terms-template":   `{"name":"Better"}`,
@@ -99,6 +102,8 @@ func (w world) idOf(path string) string {
 		return w.link
 	case "codes":
 		return w.code
+	case "posts":
+		return w.post
 	case "terms-templates":
 		return w.template
 	default:

@@ -24,6 +24,9 @@ type Trace struct {
 	Code       *CodeTrace    `json:"code,omitempty"`
 	Candidates []Candidate   `json:"candidates"`
 	Credits    []CreditTrace `json:"credits,omitempty"`
+	// Run and Replaced are set where a re-attribution decided anew.
+	Run      string `json:"run,omitempty" doc:"The re-attribution that decided anew"`
+	Replaced *Trace `json:"replaced,omitempty" doc:"What was decided first; for admins"`
 }
 
 // A Candidate is one touch and what became of it.

@@ -39,6 +39,7 @@ var experiments = []experiment{
 	{"backlog", backlog},
 	{"product", wholeProduct},
 	{"idle", idleMemory},
+	{"money", money},
 	{"hot-path", hotPath},
 	{"spool", spoolAlone},
 	{"drain", shipperDrain},

@@ -27,6 +27,9 @@ type Options struct {
 	// budget, its creators' maximum or its margins, with a context that carries it;
 	// by default nobody is.
 	BudgetChanged func(ctx context.Context, campaignID string) error
+	// PostChanged is called inside the transaction that made, judged, corrected or
+	// measured a post; by default nobody is.
+	PostChanged func(ctx context.Context, scope Scope, postID string) error
 	// CodePoolLow is told of a pool that has a tenth of its codes left, and of one
 	// that has none; by default the log is.
 	CodePoolLow func(CodePool)
@@ -43,6 +46,7 @@ type Catalog struct {
 	followers followers
 
 	budgetChanged func(ctx context.Context, campaignID string) error
+	postChanged   func(ctx context.Context, scope Scope, postID string) error
 	codePoolLow   func(CodePool)
 
 	keys     keyCache
@@ -63,6 +67,9 @@ func New(db *database.DB, o Options) *Catalog {
 	if o.BudgetChanged == nil {
 		o.BudgetChanged = func(context.Context, string) error { return nil }
 	}
+	if o.PostChanged == nil {
+		o.PostChanged = func(context.Context, Scope, string) error { return nil }
+	}
 	if o.CodePoolLow == nil {
 		o.CodePoolLow = func(pool CodePool) {
 			o.Log.Warn("a campaign's pool of codes is low: upload more", "campaign", pool.CampaignID, "remaining", pool.Remaining)
@@ -70,7 +77,7 @@ func New(db *database.DB, o Options) *Catalog {
 	}
 	return &Catalog{
 		db: db, baseURL: strings.TrimSuffix(o.BaseURL, "/"), pepper: o.Pepper, now: o.Now, log: o.Log,
-		entropy: entropy{source: o.Entropy}, budgetChanged: o.BudgetChanged, codePoolLow: o.CodePoolLow,
+		entropy: entropy{source: o.Entropy}, budgetChanged: o.BudgetChanged, postChanged: o.PostChanged, codePoolLow: o.CodePoolLow,
 	}
 }
 

@@ -35,6 +35,8 @@ var conformance = []struct {
 	{"slugs", testSlugs},
 	{"bulk links", testBulkLinks},
 	{"refused links", testRefusedLinks},
+	{"posts", testPosts},
+	{"post metrics", testPostMetrics},
 	{"codes", testCodes},
 	{"code names", testCodeNames},
 	{"refused codes", testRefusedCodes},

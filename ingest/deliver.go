@@ -114,7 +114,7 @@ func (d *delivery) attempt(p *piece) (cut []piece, done bool, err error) {
 		return nil, true, d.checkpoint("inserted")
 	}
 	p.unsure = true
-	d.Metrics.insertFailed(d.Table.Name())
+	d.Metrics.InsertFailed(d.Table.Name())
 	kind := classify(err)
 	if kind == failurePassing || kind == failureSize && p.to-p.from == 1 {
 		return nil, false, err
@@ -127,7 +127,7 @@ func (d *delivery) insert(p piece) error {
 	if err := d.sink.insert(d.inserting, d.token(p.span), d.batch.columns, p.from, p.to); err != nil {
 		return err
 	}
-	d.Metrics.shipped(d.Table.Name(), p.to-p.from, time.Since(began))
+	d.Metrics.Shipped(d.Table.Name(), p.to-p.from, time.Since(began))
 	return nil
 }
 

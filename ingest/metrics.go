@@ -91,14 +91,16 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	metrics <- prometheus.MustNewConstMetric(lagMetric, prometheus.GaugeValue, lag.Seconds())
 }
 
-func (m *Metrics) shipped(table string, rows int, took time.Duration) {
+// Shipped counts an insert that was acknowledged.
+func (m *Metrics) Shipped(table string, rows int, took time.Duration) {
 	if m != nil {
 		m.shippedRows.WithLabelValues(table).Add(float64(rows))
 		m.insertSeconds.WithLabelValues(table).Observe(took.Seconds())
 	}
 }
 
-func (m *Metrics) insertFailed(table string) {
+// InsertFailed counts an insert that was not acknowledged.
+func (m *Metrics) InsertFailed(table string) {
 	if m != nil {
 		m.insertsFailed.WithLabelValues(table).Inc()
 	}

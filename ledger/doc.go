@@ -22,8 +22,12 @@
 // purse.go and tally.go (budget and caps), settle.go with report.go, facts.go,
 // candidates.go, exchange.go and once.go (a conversion), refund.go, acting.go (what people
 // do), release.go (what waits for budget), tick.go (what time does), settler.go
-// (the loop) and wait.go, then the read side: view.go, list.go, explain.go,
-// quarantine.go, outbox.go.
+// (the loop) and wait.go, reattribute.go with reattributing.go and recredit.go
+// (deciding again), then the read side: view.go, list.go, explain.go,
+// quarantine.go, outbox.go, copy.go, totals.go.
+//
+// Beside conversions, post.go with post_cutoff.go (what posts earn by their
+// metrics) and click_pay.go (pay per click) make actions.
 //
 // The migration 0002_ledger.sql already has the tables of what is built on top:
 // payouts, task_payments, click_bookings, post_bookings, fx_rates, inquiries.

@@ -95,14 +95,18 @@ func (w *writing) tellAction(ctx context.Context, verb string, a *ActionRecord) 
 	return w.tell(ctx, OutboxAction, ActionEvent{verb, int64(w.at), a})
 }
 
+// reached reports whether a time that was set has come. A lock or a payday that
+// waits for somebody's approval is 0.
+func (w *writing) reached(ms int64) bool { return ms != 0 && ms <= int64(w.at) }
+
 // due moves an action one step that its schedule has reached: it is locked, or
 // payable, since that was due. It returns the step's verb, or "" for none.
 func (w *writing) due(a *ActionRecord) (verb string) {
 	switch {
-	case a.State == Pending && a.LockAtMs <= int64(w.at):
+	case a.State == Pending && w.reached(a.LockAtMs):
 		a.State, a.LockedAtMs = Locked, a.LockAtMs
 		return verbLocked
-	case a.State == Locked && a.PayAtMs <= int64(w.at):
+	case a.State == Locked && w.reached(a.PayAtMs):
 		a.State, a.PayableAtMs = Payable, max(a.PayAtMs, a.LockedAtMs)
 		return verbBecamePayable
 	}
@@ -117,10 +121,10 @@ func (w *writing) open(a *ActionRecord) {
 		return
 	}
 	a.State = Pending
-	if a.LockAtMs <= int64(w.at) {
+	if w.reached(a.LockAtMs) {
 		a.State, a.LockedAtMs = Locked, int64(w.at)
 	}
-	if a.State == Locked && a.PayAtMs <= int64(w.at) {
+	if a.State == Locked && w.reached(a.PayAtMs) {
 		a.State, a.PayableAtMs = Payable, int64(w.at)
 	}
 }

@@ -54,6 +54,9 @@ func (l *Ledger) explain(ctx context.Context, scope Scope, c *ConversionRecord) 
 	if err := decode(c.trace, e.Trace); err != nil {
 		return e, err
 	}
+	if !scope.admin() {
+		e.Trace.Replaced = nil
+	}
 	if scope.creator() {
 		onlyOwn(e.Trace, scope.CreatorID)
 	}

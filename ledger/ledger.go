@@ -22,6 +22,7 @@ type Options struct {
 	Entropy       io.Reader                 // crypto/rand by default
 	Log           *slog.Logger              // discards by default
 	RoutesChanged func()                    // called after a commit that changed what trackers know of a campaign
+	PostCutoff    PostCutoff                // the 5th, 00:00 in Singapore, by default
 }
 
 // A Ledger keeps conversions, actions and their entries. It is safe for
@@ -32,6 +33,7 @@ type Ledger struct {
 	now           func() time.Time
 	log           *slog.Logger
 	routesChanged func()
+	postCutoff    PostCutoff
 
 	settling sync.Mutex // held by Settle, for known
 	known    *facts
@@ -54,8 +56,11 @@ func New(db *database.DB, o Options) *Ledger {
 	if o.RoutesChanged == nil {
 		o.RoutesChanged = func() {}
 	}
+	if o.PostCutoff == (PostCutoff{}) {
+		o.PostCutoff = defaultPostCutoff
+	}
 	return &Ledger{
-		db: db, clickKeys: o.ClickKeys, now: o.Now, log: o.Log, routesChanged: o.RoutesChanged,
+		db: db, clickKeys: o.ClickKeys, now: o.Now, log: o.Log, routesChanged: o.RoutesChanged, postCutoff: o.PostCutoff,
 		known: newFacts(), entropy: bufio.NewReader(o.Entropy),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tributary/attribution"
+	"tributary/catalog"
 )
 
 // TestLedgerHolds does random things to a campaign with a budget and caps and
@@ -17,13 +18,15 @@ func TestLedgerHolds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		mode := rapid.SampledFrom([]string{"hard", "hard", "soft"}).Draw(rt, "mode")
-		s := newShop(t, fmt.Sprintf(`{"budget":{"amount":"60.00","mode":%q},"max_creator_payout":"90.00",
+		s := newShop(t, fmt.Sprintf(`{"budget":{"amount":"60.00","mode":%q},"max_creator_payout":"90.00","cost_per":{"post":"1","like":"0.05"},
 			"terms":{"model":"linear","hold_unsigned":%t,"caps":[{"scope":"creator","metric":"payout","period":"day","limit":"30.00"},{"scope":"order","metric":"actions","period":"campaign","limit":2}]}}`,
 			mode, rapid.Bool().Draw(rt, "hold_unsigned")))
 		defer s.db.Close()
 		_, second := s.join("Ben")
 		b := &books{shop: s, T: rt, budgetMinor: 6000, hard: mode == "hard", raw: s.raw()}
 		defer b.raw.Close()
+		post := must(s.catalog.CreatePost(s.ctx, catalogAdmin, s.link.TaskID, catalog.PostFields{URL: "https://video.example/1"}))(s)
+		b.post = &posted{s, post}
 		b.clicks = []string{s.click(s.link, attribution.Valid), s.click(second, attribution.Valid)}
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			b.step()
@@ -36,6 +39,8 @@ func TestLedgerHolds(t *testing.T) {
 type books struct {
 	*shop
 	*rapid.T
+	post        *posted
+	approved    bool // the post
 	clicks      []string
 	orders      int
 	budgetMinor int64
@@ -49,7 +54,7 @@ func (b *books) amount(most int64) string {
 }
 
 func (b *books) step() {
-	switch rapid.SampledFrom([]string{"sale", "sale", "sale", "again", "unsigned", "refund", "act", "act", "act", "budget", "time"}).Draw(b.T, "what") {
+	switch rapid.SampledFrom([]string{"sale", "sale", "sale", "again", "unsigned", "refund", "act", "act", "act", "budget", "time", "post", "likes"}).Draw(b.T, "what") {
 	case "sale":
 		b.orders++
 		b.report1(b.orders, true)
@@ -66,6 +71,14 @@ func (b *books) step() {
 		b.patch(b.campaignID, fmt.Sprintf(`{"budget":{"amount":%q}}`, attribution.FormatMoney(b.budgetMinor, "USD")))
 	case "time":
 		b.advance(time.Duration(rapid.IntRange(1, 10*24).Draw(b.T, "hours")) * time.Hour)
+	case "post":
+		if !b.approved {
+			status := rapid.SampledFrom([]string{"effective", "effective", "warning", "ineffective", "approved"}).Draw(b.T, "status")
+			b.post.judge(status)
+			b.approved = status == "approved"
+		}
+	case "likes":
+		b.post.seen(rapid.Int64Range(0, 600).Draw(b.T, "likes"), 0)
 	case "act":
 		b.act()
 	}
@@ -138,10 +151,12 @@ func (b *books) check() {
 			(SELECT COUNT(*) FROM actions a WHERE a.order_id = t.scope_id AND state <> 'reversed' AND over_budget = 0 AND referral <> 'adjustment')`,
 		"actions that wait for budget and take of it": `SELECT COUNT(*) FROM actions WHERE over_budget = 1 AND (state <> 'held' OR payout_minor <> 0 OR cost_minor <> 0)`,
 		"actions held for nothing":                    `SELECT COUNT(*) FROM actions WHERE state = 'held' AND reasons IN ('', 'capped')`,
-		"orders paid more than their terms":           `SELECT COUNT(*) FROM (SELECT order_id FROM actions WHERE state <> 'reversed' AND referral <> 'adjustment' GROUP BY order_id, task_id HAVING COUNT(*) > 1) AS twice`,
+		"orders paid more than their terms":           `SELECT COUNT(*) FROM (SELECT order_id FROM actions WHERE state <> 'reversed' AND referral NOT IN ('adjustment', 'post') GROUP BY order_id, task_id HAVING COUNT(*) > 1) AS twice`,
 		"payouts below nothing":                       `SELECT COUNT(*) FROM actions WHERE payout_minor < 0 AND referral <> 'adjustment'`,
 		"actions worth less than nothing": `SELECT COUNT(*) FROM actions a WHERE corrects = '' AND payout_minor +
 			COALESCE((SELECT SUM(payout_minor) FROM actions c WHERE c.corrects = a.id AND c.state <> 'reversed'), 0) < 0`,
+		"posts paid for more than was seen": `SELECT COUNT(*) FROM (SELECT 1 FROM actions a WHERE referral = 'post' AND state <> 'reversed' GROUP BY post_id, event
+			HAVING SUM(quantity) > MAX(1, (SELECT COALESCE(MAX(likes), 0) FROM post_snapshots s WHERE s.post_id = a.post_id))) AS beyond`,
 		"refunds beyond their orders":         `SELECT COUNT(*) FROM conversions WHERE refunded_minor > amount_minor`,
 		"messages that do not match settling": `SELECT ABS((SELECT COUNT(*) FROM conversions) - (SELECT COUNT(*) FROM outbox WHERE kind = 'conversion' AND payload LIKE '{"verb":"accepted"%'))`,
 	}

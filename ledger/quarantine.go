@@ -55,7 +55,9 @@ func (w *writing) quarantine(ctx context.Context, report *attribution.Report, wh
 	if err != nil {
 		return err
 	}
-	text, err := encode(report)
+	read := *report
+	read.Raw = nil // it has a column of its own, as text: numbers in it may be beyond what readers of JSON take
+	text, err := encode(&read)
 	if err != nil {
 		return err
 	}

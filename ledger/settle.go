@@ -138,7 +138,7 @@ func (w *writing) settleKind(ctx context.Context, report *attribution.Report) (S
 // A ConversionEvent is what the outbox tells of a conversion with the actions it
 // made, under the kind "conversion".
 type ConversionEvent struct {
-	Verb       string            `json:"verb"` // accepted, source_upgrade or refunded
+	Verb       string            `json:"verb"` // accepted, source_upgrade, refunded or reattributed
 	AtMs       int64             `json:"at_ms"`
 	Conversion *ConversionRecord `json:"conversion"`
 	Actions    []*ActionRecord   `json:"actions"` // made by it: none under the other verbs
@@ -234,6 +234,26 @@ func (w *writing) conversionOfOrder(ctx context.Context, orderID, advertiserID, 
 
 // bookCredit makes the action of one credit.
 func (w *writing) bookCredit(ctx context.Context, record *ConversionRecord, conversion *attribution.Conversion, credit *attribution.Credit) (*ActionRecord, error) {
+	a, err := w.actionOf(ctx, record, conversion, credit)
+	if err != nil {
+		return nil, err
+	}
+	return a, w.bookAction(ctx, a, credit.IntendedMinor, cause{verb: verbMade, role: roleSettler})
+}
+
+// bookAction takes a new action through caps and budget and enters it.
+func (w *writing) bookAction(ctx context.Context, a *ActionRecord, intendedMinor int64, why cause) error {
+	if err := w.book(ctx, a, intendedMinor); err != nil {
+		return err
+	}
+	if err := w.enter(ctx, nil, a, why); err != nil {
+		return err
+	}
+	return w.nowOver(ctx, a)
+}
+
+// actionOf is the action of a credit, before it is booked.
+func (w *writing) actionOf(ctx context.Context, record *ConversionRecord, conversion *attribution.Conversion, credit *attribution.Credit) (*ActionRecord, error) {
 	id, err := w.l.newID(attribution.PrefixAction, w.at)
 	if err != nil {
 		return nil, err
@@ -253,13 +273,7 @@ func (w *writing) bookCredit(ctx context.Context, record *ConversionRecord, conv
 	if !record.Signed && campaign.version(a.TermsVersion).terms.HoldUnsigned {
 		a.Reasons = a.Reasons.with(ReasonUnsigned)
 	}
-	if err := w.book(ctx, a, credit.IntendedMinor); err != nil {
-		return nil, err
-	}
-	if err := w.enter(ctx, nil, a, cause{verb: verbMade, role: roleSettler}); err != nil {
-		return nil, err
-	}
-	return a, w.nowOver(ctx, a)
+	return a, nil
 }
 
 // nowOver makes a campaign over budget once an action waits for budget.

@@ -34,6 +34,7 @@ func Routes(l *ledger.Ledger, intake Intake) admin.Routes {
 		a.rates(api)
 		a.inquiries(api)
 		a.imports(api)
+		a.attribution(api)
 	}
 }
 

@@ -54,6 +54,8 @@ type FiguresInput struct {
 	PostID           []string `query:"post_id"`
 	LinkID           []string `query:"link_id"`
 	Currency         []string `query:"currency"`
+	Event            []string `query:"event" doc:"Narrows the figures of actions; clicks have no event"`
+	Code             []string `query:"code"`
 	ObservedPlatform []string `query:"observed_platform"`
 	Country          []string `query:"country"`
 	Device           []string `query:"device"`
@@ -62,7 +64,7 @@ type FiguresInput struct {
 }
 
 type performanceInput struct {
-	GroupBy []string `query:"group_by" doc:"Up to three of: advertiser campaign platform creator task post link currency observed_platform country device os referrer hour day week month" example:"campaign,day"`
+	GroupBy []string `query:"group_by" doc:"Up to three of: advertiser campaign platform creator task post link currency event code observed_platform country device os referrer hour day week month" example:"campaign,day"`
 	FiguresInput
 }
 
@@ -71,6 +73,7 @@ func (in *FiguresInput) question(groupBy []string) Question {
 	for field, values := range map[string][]string{
 		"advertiser_id": in.AdvertiserID, "campaign_id": in.CampaignID, "platform": in.Platform, "creator_id": in.CreatorID,
 		"task_id": in.TaskID, "post_id": in.PostID, "link_id": in.LinkID, "currency": in.Currency,
+		"event": in.Event, "code": in.Code,
 		"observed_platform": in.ObservedPlatform, "country": in.Country, "device": in.Device, "os": in.OS, "referrer": in.Referrer,
 	} {
 		if len(values) > 0 {
@@ -135,21 +138,21 @@ func bodyOf(report *Report) *reportBody {
 		report: report,
 	}
 	for i := range report.Rows {
-		body.Rows[i] = fieldsOf(&report.Rows[i], report.Groupings)
+		body.Rows[i] = fieldsOf(report, &report.Rows[i], report.Groupings)
 	}
 	for i := range report.Totals {
-		body.Totals[i] = fieldsOf(&report.Totals[i], nil)
+		body.Totals[i] = fieldsOf(report, &report.Totals[i], nil)
 	}
 	return body
 }
 
-func fieldsOf(row *Row, groupings []Dimension) map[string]any {
+func fieldsOf(report *Report, row *Row, groupings []Dimension) map[string]any {
 	fields := map[string]any{"currency": row.Currency}
 	for i, d := range groupings {
 		fields[d.Field] = row.Keys[i]
 	}
-	for i, name := range Columns() {
-		fields[name] = row.Figures[i]
+	for _, name := range Columns() {
+		fields[name] = report.Value(row, name)
 	}
 	return fields
 }

@@ -51,7 +51,7 @@ func newOffice(t *testing.T) *office {
 	}})
 	logger := slog.New(slog.DiscardHandler)
 	server := httptest.NewServer(admin.New(admin.Options{
-		Catalog: things, Logger: logger, Version: "test", Routes: []admin.Routes{Routes(New(conn, upToDate{}), things, ring, at)},
+		Catalog: things, Logger: logger, Version: "test", Routes: []admin.Routes{Routes(New(conn, upToDate{}, noAgencies{}), things, ring, at)},
 	}))
 	t.Cleanup(server.Close)
 	o.url = server.URL

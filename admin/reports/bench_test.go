@@ -53,7 +53,7 @@ func fill(b *testing.B, conn driver.Conn, clicks int) {
 func BenchmarkReports(b *testing.B) {
 	conn := schematest.Start(b)
 	fill(b, conn, *benchClicks)
-	reports := New(conn, upToDate{})
+	reports := New(conn, upToDate{}, noAgencies{})
 	now := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
 	ask := func(question Question) func() error {
 		query, err := NewQuery(Scope{All: true}, question, now)

@@ -2,8 +2,8 @@ package reports
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
-	"strconv"
 	"strings"
 )
 
@@ -11,7 +11,7 @@ import (
 // line first, totals not included.
 func (r *Report) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
-	header := make([]string, 0, len(r.Groupings)+1+len(clickColumns))
+	header := make([]string, 0, len(r.Groupings)+1+len(Columns()))
 	for _, d := range r.Groupings {
 		header = append(header, d.Field)
 	}
@@ -26,8 +26,12 @@ func (r *Report) WriteCSV(w io.Writer) error {
 			record = append(record, Cell(key))
 		}
 		record = append(record, row.Currency)
-		for _, figure := range row.Figures {
-			record = append(record, strconv.FormatUint(figure, 10))
+		for _, name := range Columns() {
+			cell := ""
+			if value := r.Value(&row, name); value != nil {
+				cell = fmt.Sprint(value)
+			}
+			record = append(record, cell)
 		}
 		if err := out.Write(record); err != nil {
 			return err

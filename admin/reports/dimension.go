@@ -33,7 +33,17 @@ type Dimension struct {
 	column  string // of a plain one
 	span    string // of a time: ClickHouse's function of a time and a zone
 	shown   string // how its value is written, with %s for the value
+	known   known  // whose it is
 }
+
+// known says which figures a dimension can group and narrow.
+type known int
+
+const (
+	ofBoth    known = iota
+	ofClicks        // a click has it, an action does not
+	ofActions       // an action has it, a click does not
+)
 
 // key is the expression rows are grouped by. In it the report's time zone is a
 // query parameter: ClickHouse wants a constant there, which a parameter is.
@@ -55,14 +65,22 @@ func columnOf(name, column string, from source) Dimension {
 	if name == "referrer" {
 		field = name
 	}
-	return Dimension{Name: name, Field: field, from: from, column: column, shown: "%s"}
+	d := Dimension{Name: name, Field: field, from: from, column: column, shown: "%s"}
+	if from == byRow {
+		d.known = ofClicks
+	}
+	return d
 }
 
 func timeSpan(name, span, shown string) Dimension {
 	return Dimension{Name: name, Field: name, ordered: true, span: span, shown: shown}
 }
 
-// dimensions are the groupings a click has.
+func actionColumn(name string) Dimension {
+	return Dimension{Name: name, Field: name, column: name, shown: "%s", known: ofActions}
+}
+
+// dimensions are the groupings clicks and actions have.
 var dimensions = []Dimension{
 	columnOf("advertiser", "advertiser_id", byCampaign),
 	columnOf("campaign", "campaign_id", byCampaign),
@@ -72,6 +90,8 @@ var dimensions = []Dimension{
 	columnOf("post", "post_id", byLink),
 	columnOf("link", "link_id", byLink),
 	columnOf("currency", "currency", byCampaign),
+	actionColumn("event"),
+	actionColumn("code"),
 	columnOf("observed_platform", "observed_platform", byRow),
 	columnOf("country", "country", byRow),
 	columnOf("device", "device", byRow),
@@ -137,9 +157,17 @@ var invalidVerdicts = []string{"test", "probe", "prefetch", "preview", "bot", "d
 
 // Columns lists the names of the figures, in the order a file has them.
 func Columns() []string {
-	names := make([]string, len(clickColumns))
-	for i, c := range clickColumns {
-		names[i] = c.name
+	var names []string
+	for _, c := range clickColumns {
+		names = append(names, c.name)
+	}
+	for _, s := range actionSums {
+		if !s.inner {
+			names = append(names, s.name)
+		}
+	}
+	for _, q := range ratios {
+		names = append(names, q.name)
 	}
 	return names
 }

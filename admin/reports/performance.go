@@ -21,28 +21,36 @@ type Freshness interface {
 	DataThrough(now time.Time) time.Time
 }
 
+// Margins tells which payouts are not for the advertiser's eyes.
+type Margins interface {
+	// AgencyCampaigns are an advertiser's campaigns in which an agency has a margin.
+	AgencyCampaigns(ctx context.Context, advertiserID string) ([]string, error)
+}
+
 // Reports answers questions from ClickHouse.
 type Reports struct {
 	conn        driver.Conn
 	freshness   Freshness
+	margins     Margins
 	performance *template.Template
 	clicks      *template.Template
 }
 
 // New makes Reports over an open ClickHouse.
-func New(conn driver.Conn, freshness Freshness) *Reports {
+func New(conn driver.Conn, freshness Freshness, margins Margins) *Reports {
 	parse := func(name string) *template.Template {
 		return template.Must(template.New(name).Parse(schema.ClickHouseQuery(name)))
 	}
-	return &Reports{conn: conn, freshness: freshness, performance: parse("performance"), clicks: parse("clicks")}
+	return &Reports{conn: conn, freshness: freshness, margins: margins, performance: parse("performance"), clicks: parse("clicks")}
 }
 
-// A Row is one row of figures: what it was grouped by, and the figures in the
-// order of Columns.
+// A Row is one row of figures: what it was grouped by, and what was counted of
+// clicks and of actions. Report.Value writes its figures.
 type Row struct {
 	Keys     []string // in the order of the report's Groupings
 	Currency string
-	Figures  []uint64
+	Figures  []uint64 // of clicks, in the order of Columns
+	Sums     []int64  // of actions, in the order of actionSums
 }
 
 // A Report is an answer with its totals, one per currency.
@@ -53,15 +61,22 @@ type Report struct {
 	Truncated   bool // there were more rows than the limit
 	DataThrough time.Time
 	Lag         time.Duration
+
+	clicks, actions bool // what is known of such rows
+	creator         bool // a creator asks
 }
 
 // Performance answers a question for figures.
 func (r *Reports) Performance(ctx context.Context, q *Query, now time.Time) (*Report, error) {
-	report := &Report{Groupings: q.groupBy}
+	report := &Report{Groupings: q.groupBy, clicks: q.clicks, actions: q.actions, creator: q.scope.CreatorID != ""}
 	// Asked before the figures, so that it never promises more than they hold.
 	report.DataThrough = r.freshness.DataThrough(now)
 	report.Lag = max(0, now.Sub(report.DataThrough))
-	rows, err := r.rows(ctx, q, q.groupBy, q.limit+1)
+	agencies, err := r.agencies(ctx, q.scope)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := r.rows(ctx, q, agencies, q.groupBy, q.limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +84,11 @@ func (r *Reports) Performance(ctx context.Context, q *Query, now time.Time) (*Re
 		rows, report.Truncated = rows[:q.limit], true
 	}
 	report.Rows = rows
-	if !report.Truncated {
+	if !report.Truncated && !q.actions { // a conversion may be in several rows, and is one in the totals
 		report.Totals = totalsOf(rows)
 		return report, nil
 	}
-	if report.Totals, err = r.rows(ctx, q, nil, q.limit); err != nil {
+	if report.Totals, err = r.rows(ctx, q, agencies, nil, q.limit); err != nil {
 		return nil, err
 	}
 	return report, nil
@@ -86,7 +101,7 @@ func totalsOf(rows []Row) []Row {
 		i := slices.IndexFunc(totals, func(t Row) bool { return t.Currency == row.Currency })
 		if i < 0 {
 			i = len(totals)
-			totals = append(totals, Row{Keys: []string{}, Currency: row.Currency, Figures: make([]uint64, len(row.Figures))})
+			totals = append(totals, Row{Keys: []string{}, Currency: row.Currency, Figures: make([]uint64, len(row.Figures)), Sums: make([]int64, len(row.Sums))})
 		}
 		for n, figure := range row.Figures {
 			totals[i].Figures[n] += figure
@@ -96,11 +111,20 @@ func totalsOf(rows []Row) []Row {
 	return totals
 }
 
-func (r *Reports) rows(ctx context.Context, q *Query, groupBy []Dimension, limit int) ([]Row, error) {
+// agencies are the campaigns whose payouts the scope may not see.
+func (r *Reports) agencies(ctx context.Context, scope Scope) ([]string, error) {
+	if scope.AdvertiserID == "" || scope.CreatorID != "" {
+		return nil, nil
+	}
+	return r.margins.AgencyCampaigns(ctx, scope.AdvertiserID)
+}
+
+func (r *Reports) rows(ctx context.Context, q *Query, agencies []string, groupBy []Dimension, limit int) ([]Row, error) {
 	statement, parameters, err := r.statement(q, groupBy, limit)
 	if err != nil {
 		return nil, err
 	}
+	parameters["agencies"] = arrayParameter(agencies)
 	result, err := r.conn.Query(clickhouse.Context(ctx, clickhouse.WithParameters(parameters)), statement)
 	if err != nil {
 		return nil, fmt.Errorf("ask ClickHouse for the report: %w", err)
@@ -108,14 +132,17 @@ func (r *Reports) rows(ctx context.Context, q *Query, groupBy []Dimension, limit
 	defer result.Close()
 	rows := []Row{}
 	for result.Next() {
-		row := Row{Keys: make([]string, len(groupBy)), Figures: make([]uint64, len(clickColumns))}
-		targets := make([]any, 0, len(groupBy)+1+len(clickColumns))
+		row := Row{Keys: make([]string, len(groupBy)), Figures: make([]uint64, len(clickColumns)), Sums: make([]int64, len(actionSums))}
+		var targets []any
 		for i := range row.Keys {
 			targets = append(targets, &row.Keys[i])
 		}
 		targets = append(targets, &row.Currency)
 		for i := range row.Figures {
 			targets = append(targets, &row.Figures[i])
+		}
+		for i := range row.Sums {
+			targets = append(targets, &row.Sums[i])
 		}
 		if err := result.Scan(targets...); err != nil {
 			return nil, fmt.Errorf("read the report: %w", err)
@@ -129,48 +156,93 @@ func (r *Reports) rows(ctx context.Context, q *Query, groupBy []Dimension, limit
 	return rows, nil
 }
 
+// A branch is the part of the query that reads one table.
+type branch struct {
+	Groupings, Figures, Conditions []string
+	Table, Time, GroupBy           string
+}
+
 // statement writes the query: fragments from this package's lists, every value
 // as a parameter.
 func (r *Reports) statement(q *Query, groupBy []Dimension, limit int) (string, clickhouse.Parameters, error) {
-	from := q.source(groupBy)
-	table := tables[from]
-	parameters := clickhouse.Parameters{
-		"tz":   q.zone.String(),
-		"from": clickHouseTime(q.from),
-		"to":   clickHouseTime(q.to),
-	}
-	input := struct {
-		Groupings, Figures, Conditions []string
-		Table, Time, GroupBy, OrderBy  string
-		Limit                          int
-	}{Table: table.name, Time: table.time, Limit: limit}
-
-	var keys, names []string
+	parameters := clickhouse.Parameters{"tz": q.zone.String(), "from": clickHouseTime(q.from), "to": clickHouseTime(q.to)}
+	var names []string
 	for _, d := range groupBy {
-		input.Groupings = append(input.Groupings, d.text(table.time)+" AS by_"+d.Name)
-		keys, names = append(keys, d.key(table.time)), append(names, "by_"+d.Name)
+		names = append(names, "by_"+d.Name)
 	}
-	keys, names = append(keys, "currency"), append(names, "currency")
+	names = append(names, "currency")
+	input := struct {
+		Names, Figures   []string
+		Branches         []branch
+		GroupBy, OrderBy string
+		Limit            int
+	}{Names: names, GroupBy: strings.Join(names, ", "), OrderBy: orderOf(q, groupBy, names), Limit: limit}
+	part := "" // the names' ending where two tables' figures are added up
+	if q.clicks && q.actions {
+		part = "_part"
+	}
+	clicks, actions := q.clickBranch(groupBy, parameters, part), q.actionBranch(groupBy, parameters)
 	for _, c := range clickColumns {
-		figure := c.sums
-		if from == byRow {
-			figure = c.rows
-		}
-		input.Figures = append(input.Figures, "toUInt64("+figure+") AS figure_"+c.name)
+		input.Figures = append(input.Figures, "figure_"+c.name)
+		actions.Figures = append(actions.Figures, "toUInt64(0) AS figure_"+c.name+part)
 	}
-	input.Conditions = scopeConditions(q.scope, parameters)
-	for i, f := range q.filters {
-		name := "filter" + strconv.Itoa(i)
-		parameters[name] = arrayParameter(f.values)
-		input.Conditions = append(input.Conditions, f.dimension.key(table.time)+" IN {"+name+":Array(String)}")
+	var sums []string
+	for _, s := range actionSums {
+		input.Figures = append(input.Figures, "figure_"+s.name)
+		clicks.Figures = append(clicks.Figures, "toInt64(0) AS figure_"+s.name+part)
+		sums = append(sums, "toInt64("+s.sql+") AS figure_"+s.name+part)
 	}
-	input.GroupBy = strings.Join(keys, ", ")
-	input.OrderBy = orderOf(q, groupBy, names)
+	actions.Figures = append(actions.Figures, sums...)
+	if q.clicks {
+		input.Branches = append(input.Branches, clicks)
+	}
+	if q.actions {
+		input.Branches = append(input.Branches, actions)
+	}
 	var statement strings.Builder
 	if err := r.performance.Execute(&statement, input); err != nil {
 		return "", nil, fmt.Errorf("write the report's query: %w", err)
 	}
 	return statement.String(), parameters, nil
+}
+
+func (q *Query) clickBranch(groupBy []Dimension, parameters clickhouse.Parameters, part string) branch {
+	from := q.source(groupBy)
+	b := q.branch(groupBy, tables[from], ofActions, parameters)
+	for _, c := range clickColumns {
+		figure := c.sums
+		if from == byRow {
+			figure = c.rows
+		}
+		b.Figures = append(b.Figures, "toUInt64("+figure+") AS figure_"+c.name+part)
+	}
+	return b
+}
+
+// actionBranch reads every action's newest version: FINAL leaves the others out.
+func (q *Query) actionBranch(groupBy []Dimension, parameters clickhouse.Parameters) branch {
+	return q.branch(groupBy, table{"actions FINAL", "event_time"}, ofClicks, parameters)
+}
+
+// branch reads a table by the groupings and filters that are not others'.
+func (q *Query) branch(groupBy []Dimension, from table, others known, parameters clickhouse.Parameters) branch {
+	b := branch{Table: from.name, Time: from.time, Conditions: scopeConditions(q.scope, parameters)}
+	var keys []string
+	for _, d := range groupBy {
+		b.Groupings = append(b.Groupings, "CAST("+d.text(from.time)+" AS String) AS by_"+d.Name)
+		keys = append(keys, d.key(from.time))
+	}
+	b.Groupings = append(b.Groupings, "CAST(currency AS String) AS currency")
+	b.GroupBy = strings.Join(append(keys, "currency"), ", ")
+	for i, f := range q.filters {
+		if f.dimension.known == others {
+			continue
+		}
+		name := "filter" + strconv.Itoa(i)
+		parameters[name] = arrayParameter(f.values)
+		b.Conditions = append(b.Conditions, f.dimension.key(from.time)+" IN {"+name+":Array(String)}")
+	}
+	return b
 }
 
 // orderOf sorts by the asked field, then by every grouping, so that the same question
@@ -180,7 +252,7 @@ func orderOf(q *Query, groupBy []Dimension, names []string) string {
 	if len(groupBy) == 0 {
 		return rest
 	}
-	expression := "figure_" + q.sortBy
+	expression := orderBy(q.sortBy)
 	if q.sortBy == "currency" {
 		expression = "currency"
 	}

@@ -36,6 +36,8 @@ type Query struct {
 	sortBy  string
 	falling bool
 	limit   int
+	clicks  bool // it asks for figures of clicks
+	actions bool // it asks for figures of actions
 }
 
 // A filter keeps the hits whose dimension has one of the values.
@@ -50,7 +52,7 @@ type Question struct {
 	From, To string              // RFC 3339 times or days (2027-01-31) in the time zone; empty: the first click, now
 	TZ       string              // IANA time zone; empty: UTC
 	Filters  map[string][]string // values by field of the answer, such as campaign_id
-	Sort     string              // a field of the answer, "-" in front for falling; empty: time rising, else hits falling
+	Sort     string              // a field of the answer, "-" in front for falling; empty: time rising, else hits (actions where there are no clicks) falling
 	Limit    int                 // 0: DefaultRows
 }
 
@@ -75,7 +77,8 @@ func NewQuery(scope Scope, q Question, now time.Time) (*Query, error) {
 		check.Require(len(q.Filters[name]) <= maxFilter, "query."+name, "has more than %d values", maxFilter)
 		query.filters = append(query.filters, filter{dimension, q.Filters[name]})
 	}
-	query.sortBy, query.falling = checkSort(&check, q.Sort, query.groupBy)
+	query.choose(&check)
+	query.sortBy, query.falling = checkSort(&check, q.Sort, query)
 	if query.limit == 0 {
 		query.limit = DefaultRows
 	}
@@ -130,12 +133,30 @@ func checkPeriod(check *attribution.Checker, fromText, toText string, zone *time
 	return from, to
 }
 
-func checkSort(check *attribution.Checker, sort string, groupBy []Dimension) (field string, falling bool) {
+// choose says which figures the question is about: those that all groupings and
+// filters know. A filter by event narrows actions only.
+func (q *Query) choose(check *attribution.Checker) {
+	q.clicks, q.actions = true, true
+	for _, d := range q.groupBy {
+		q.clicks, q.actions = q.clicks && d.known != ofActions, q.actions && d.known != ofClicks
+	}
+	for _, f := range q.filters {
+		q.clicks = q.clicks && (f.dimension.known != ofActions || f.dimension.Name == "event")
+		q.actions = q.actions && f.dimension.known != ofClicks
+	}
+	check.Require(q.clicks || q.actions, "query.group_by", "and the filters name both what only clicks have and what only actions have")
+}
+
+func checkSort(check *attribution.Checker, sort string, q *Query) (field string, falling bool) {
+	groupBy := q.groupBy
 	if sort == "" {
 		for _, d := range groupBy {
 			if d.ordered {
 				return d.Field, false
 			}
+		}
+		if !q.clicks {
+			return "actions", true
 		}
 		return "hits", true
 	}

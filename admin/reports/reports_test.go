@@ -157,14 +157,18 @@ func answered(rows []Row) map[string]map[string]uint64 {
 	for _, row := range rows {
 		name := strings.Join(append(slices.Clone(row.Keys), row.Currency), "|")
 		groups[name] = map[string]uint64{}
-		for i, column := range Columns() {
+		for i, column := range clickColumns {
 			if row.Figures[i] != 0 {
-				groups[name][column] = row.Figures[i]
+				groups[name][column.name] = row.Figures[i]
 			}
 		}
 	}
 	return groups
 }
+
+type noAgencies struct{}
+
+func (noAgencies) AgencyCampaigns(context.Context, string) ([]string, error) { return nil, nil }
 
 type upToDate struct{}
 
@@ -176,7 +180,7 @@ func TestFiguresEqualAnIndependentCount(t *testing.T) {
 	conn := schematest.Start(t)
 	clicks := generate(20_000)
 	insert(t, conn, clicks)
-	reports := New(conn, upToDate{})
+	reports := New(conn, upToDate{}, noAgencies{})
 	for _, c := range []struct {
 		question Question
 		scope    Scope
@@ -272,7 +276,7 @@ func TestLimitAndSort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := New(conn, upToDate{}).Performance(t.Context(), query, reportTime)
+	report, err := New(conn, upToDate{}, noAgencies{}).Performance(t.Context(), query, reportTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +300,7 @@ func TestLimitAndSort(t *testing.T) {
 func TestNobodysScopeSeesNothing(t *testing.T) {
 	conn := schematest.Start(t)
 	insert(t, conn, generate(100))
-	reports := New(conn, upToDate{})
+	reports := New(conn, upToDate{}, noAgencies{})
 	query, err := NewQuery(Scope{}, Question{GroupBy: []string{"campaign"}}, reportTime)
 	if err != nil {
 		t.Fatal(err)
@@ -335,7 +339,7 @@ func TestClicksAreListedNewestFirst(t *testing.T) {
 	conn := schematest.Start(t)
 	clicks := generate(700)
 	insert(t, conn, clicks)
-	reports := New(conn, upToDate{})
+	reports := New(conn, upToDate{}, noAgencies{})
 	question := ClickQuestion{Filters: map[string][]string{"verdict": {"valid", "bot"}}, Limit: 100}
 	var got []string
 	for {
@@ -374,7 +378,7 @@ func TestOneClickByItsKey(t *testing.T) {
 	conn := schematest.Start(t)
 	clicks := generate(50)
 	insert(t, conn, clicks)
-	reports := New(conn, upToDate{})
+	reports := New(conn, upToDate{}, noAgencies{})
 	want := clicks[17]
 	key := ClickKey{ClickID: want.id, AdvertiserID: want.advertiser, CampaignID: want.campaign, LinkID: want.link, AtMs: want.at.UnixMilli()}
 	got, err := reports.Click(t.Context(), key)

@@ -61,6 +61,8 @@ type app struct {
 	engine     *engine.Engine // nil with a server of the operator's
 	clickhouse driver.Conn
 	shipper    *ingest.Shipper
+	migrated   chan struct{} // closed once ClickHouse has this program's tables
+	copy       *ledgerCopy
 	index      *links.Index
 	rules      *verdict.Rules
 	geo        *geo.Databases
@@ -80,10 +82,10 @@ type appConfig struct {
 // startApp starts everything and returns once both listeners answer. What was
 // started is stopped again when a step fails.
 func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
-	a := &app{options: o, log: c.log, out: c.out, failed: make(chan error, 2), metrics: newMetricBook()}
+	a := &app{options: o, log: c.log, out: c.out, failed: make(chan error, 2), migrated: make(chan struct{}), metrics: newMetricBook()}
 	for _, start := range []func(context.Context, appConfig) error{
 		a.openDataDir, a.openClock, a.listen, a.openCatalog, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
-		a.ship, a.settle, a.openTracker, a.seedDemo, a.serveAdmin, a.serveTracker,
+		a.ship, a.copyLedger, a.settle, a.openTracker, a.seedDemo, a.serveAdmin, a.serveTracker,
 	} {
 		if err := start(ctx, c); err != nil {
 			return nil, errors.Join(err, a.stop())
@@ -145,7 +147,7 @@ func (a *app) openCatalog(ctx context.Context, _ appConfig) (err error) {
 	}
 	a.life.onClose("database", a.db.Close)
 	a.things = catalog.New(a.db, catalog.Options{
-		BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Now: a.now, Log: a.log, BudgetChanged: a.budgetChanged,
+		BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Now: a.now, Log: a.log, BudgetChanged: a.budgetChanged, PostChanged: a.postChanged,
 	})
 	a.money = ledger.New(a.db, ledger.Options{ClickKeys: a.clickKeys, Now: a.now, Log: a.log, RoutesChanged: a.things.Announce})
 	return nil
@@ -246,7 +248,7 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 	}
 	sales := &importer{reader, a}
 	routes := []admin.Routes{
-		reports.Routes(reports.New(a.clickhouse, a.freshness()), a.things, a.clickKeys, a.reportTime),
+		reports.Routes(reports.New(a.clickhouse, reportFreshness{a.freshness(), a.copy}, a.money), a.things, a.clickKeys, a.reportTime),
 		money.Routes(a.money, sales),
 	}
 	if a.clock != nil {

@@ -115,6 +115,9 @@ func TestStartsAtOnceAfterKill(t *testing.T) {
 	}
 	crowd.clicking(t, 20)
 	orphan := enginePID(t, dir)
+	if orphan == 0 {
+		t.Fatal("no ClickHouse works for the process")
+	}
 	if err := syscall.Kill(orphan, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Run the tracker and the API."`
 	Key     keyCommand     `cmd:"" help:"Make, list and revoke API keys on this machine."`
 	Doctor  doctorCommand  `cmd:"" help:"Check settings, stores, disk, clock and databases, and say what to do."`
+	Audit   auditCommand   `cmd:"" help:"Add everything up on a stopped data directory, and say what differs."`
 	Replay  replayCommand  `cmd:"" help:"Put quarantined clicks back into the spool."`
 	Loadgen loadgenCommand `cmd:"" help:"Send clicks at a steady rate and measure the answers."`
 	Version versionCommand `cmd:"" help:"Print the version."`

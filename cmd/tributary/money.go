@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tributary/attribution"
+	"tributary/catalog"
 	"tributary/ingest/spool"
 	"tributary/ledger"
 	"tributary/redirect/credentials"
@@ -63,6 +64,7 @@ func (a *app) settle(context.Context, appConfig) error {
 	})
 	if a.options.Admin {
 		a.life.background("life cycle", a.passTime)
+		a.life.background("pay per click", a.payClicks)
 	}
 	return nil
 }
@@ -135,6 +137,11 @@ func (a *app) measureMoney() {
 // budgetChanged is the ledger's part of a change of a campaign's budget.
 func (a *app) budgetChanged(ctx context.Context, campaignID string) error {
 	return a.money.CampaignBudgetChanged(ctx, campaignID)
+}
+
+// postChanged is the ledger's part of a change of a post.
+func (a *app) postChanged(ctx context.Context, scope catalog.Scope, postID string) error {
+	return a.money.PostChanged(ctx, ledger.Scope(scope), postID)
 }
 
 // openIntake makes the part of the tracker that merchants talk to.

@@ -17,6 +17,7 @@ import (
 	"tributary/attribution"
 	"tributary/catalog"
 	"tributary/ingest"
+	"tributary/ledger"
 )
 
 // sandboxFile marks a data directory as a rehearsal's, and holds its clock.
@@ -66,7 +67,7 @@ func (a *app) rehearsed() func() time.Time {
 // rehearsal moves the clock, and everything that happens as time passes with it.
 func (a *app) rehearsal() *sandbox.Rehearsal {
 	return &sandbox.Rehearsal{
-		Clock: a.clock, Life: a.money, Settled: a.settled,
+		Clock: a.clock, Life: rehearsedLife{a.money, a}, Settled: a.settled,
 		Moved: func(at attribution.Instant) error {
 			if a.salts == nil {
 				return nil
@@ -74,6 +75,36 @@ func (a *app) rehearsal() *sandbox.Rehearsal {
 			return a.salts.MoveTo(int64(at))
 		},
 	}
+}
+
+// A rehearsedLife is the ledger's, with the clicks it pays for: those that are on
+// their way to ClickHouse are waited for a while.
+type rehearsedLife struct {
+	*ledger.Ledger
+	app *app
+}
+
+// How long a rehearsal waits for clicks that are on their way, and how often it looks.
+const (
+	rehearsedClicksWait = 5 * time.Second
+	rehearsedClicksPoll = 20 * time.Millisecond
+)
+
+// Tick implements sandbox.Life. Clicks that cannot be paid now are paid later.
+func (l rehearsedLife) Tick(ctx context.Context) error {
+	campaigns, _, err := l.ClicksDue(ctx)
+	if err != nil {
+		return err
+	}
+	if len(campaigns) > 0 {
+		for until := time.Now().Add(rehearsedClicksWait); !l.app.clicks.OldestPending().IsZero() && time.Now().Before(until) && ctx.Err() == nil; {
+			time.Sleep(rehearsedClicksPoll)
+		}
+		if err := l.app.clickPayer().pay(ctx); err != nil {
+			l.app.log.Warn("clicks could not be paid in the rehearsal; it is tried again", "error", err)
+		}
+	}
+	return l.Ledger.Tick(ctx)
 }
 
 // samples are what shoppers and shops send, sent by this process itself.

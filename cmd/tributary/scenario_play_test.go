@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -330,8 +331,8 @@ func (p *player) payable(creatorID string) (sum int64) {
 func asAmount(t *testing.T, decimal string) int64 {
 	t.Helper()
 	whole, fraction, _ := strings.Cut(decimal, ".")
-	var n int64
-	if _, err := fmt.Sscan(whole+(fraction + "000000")[:6], &n); err != nil {
+	n, err := strconv.ParseInt(whole+(fraction + "000000")[:6], 10, 64)
+	if err != nil {
 		t.Fatalf("%q is no amount: %v", decimal, err)
 	}
 	return n

@@ -37,6 +37,7 @@ func (a *app) ship(context.Context, appConfig) error {
 		if !a.migrateClickHouse(ctx) {
 			return
 		}
+		close(a.migrated)
 		if err := a.shipper.Run(ctx); err != nil {
 			a.failed <- err
 		}

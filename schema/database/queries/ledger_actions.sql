@@ -62,14 +62,14 @@ SELECT number, id, conversion_id, advertiser_id, campaign_id, creator_id, task_i
   order_id, click_id, customer, corrects, referral, model, credit, currency, click_time_ms, event_time_ms, received_at_ms, terms_version,
   created_at_ms, quantity, amount_minor, intended_minor, payout_minor, cost_minor, state, reasons, notes, reversal, lock_at_ms, pay_at_ms,
   locked_at_ms, payable_at_ms, paid_at_ms, reversed_at_ms, payout_id, seq, updated_at_ms
-FROM actions WHERE state = 'pending' AND lock_at_ms <= $1 ORDER BY lock_at_ms, number LIMIT $2
+FROM actions WHERE state = 'pending' AND lock_at_ms > 0 AND lock_at_ms <= $1 ORDER BY lock_at_ms, number LIMIT $2
 
 -- name: ledger.actions_to_pay
 SELECT number, id, conversion_id, advertiser_id, campaign_id, creator_id, task_id, link_id, post_id, code_id, code, platform, event,
   order_id, click_id, customer, corrects, referral, model, credit, currency, click_time_ms, event_time_ms, received_at_ms, terms_version,
   created_at_ms, quantity, amount_minor, intended_minor, payout_minor, cost_minor, state, reasons, notes, reversal, lock_at_ms, pay_at_ms,
   locked_at_ms, payable_at_ms, paid_at_ms, reversed_at_ms, payout_id, seq, updated_at_ms
-FROM actions WHERE state = 'locked' AND pay_at_ms <= $1 ORDER BY pay_at_ms, number LIMIT $2
+FROM actions WHERE state = 'locked' AND pay_at_ms > 0 AND pay_at_ms <= $1 ORDER BY pay_at_ms, number LIMIT $2
 
 -- name: ledger.action_list
 -- One of the first conditions is given, and finds the rows by its index.
@@ -105,8 +105,8 @@ FROM actions WHERE number > 0
   AND terms_version = $terms_version -- when given
   AND event_time_ms >= $event_from -- when given
   AND event_time_ms < $event_to -- when given
-  AND lock_at_ms < $lock_before -- when given
-  AND pay_at_ms < $pay_before -- when given
+  AND lock_at_ms > 0 AND lock_at_ms < $lock_before -- when given
+  AND pay_at_ms > 0 AND pay_at_ms < $pay_before -- when given
   AND updated_at_ms >= $updated_since -- when given
   AND number < $before -- when given
 ORDER BY number DESC
@@ -145,8 +145,8 @@ FROM actions WHERE number > 0
   AND terms_version = $terms_version -- when given
   AND event_time_ms >= $event_from -- when given
   AND event_time_ms < $event_to -- when given
-  AND lock_at_ms < $lock_before -- when given
-  AND pay_at_ms < $pay_before -- when given
+  AND lock_at_ms > 0 AND lock_at_ms < $lock_before -- when given
+  AND pay_at_ms > 0 AND pay_at_ms < $pay_before -- when given
   AND updated_at_ms >= $updated_since -- when given
   AND number > $after -- when given
 ORDER BY number

@@ -39,8 +39,8 @@ WHERE (starts_at_ms > $1 AND starts_at_ms <= $2 OR ends_at_ms > $1 AND ends_at_m
 
 -- name: ledger.next_due
 SELECT MIN(at_ms) FROM (
-  SELECT MIN(lock_at_ms) AS at_ms FROM actions WHERE state = 'pending'
-  UNION ALL SELECT MIN(pay_at_ms) FROM actions WHERE state = 'locked'
+  SELECT MIN(lock_at_ms) AS at_ms FROM actions WHERE state = 'pending' AND lock_at_ms > 0
+  UNION ALL SELECT MIN(pay_at_ms) FROM actions WHERE state = 'locked' AND pay_at_ms > 0
   UNION ALL SELECT MIN(starts_at_ms) FROM campaigns WHERE starts_at_ms > $1
   UNION ALL SELECT MIN(ends_at_ms) FROM campaigns WHERE ends_at_ms > $1
 ) AS due
@@ -55,5 +55,5 @@ SELECT COUNT(*) FROM (SELECT 1 FROM campaigns
   WHERE ends_at_ms > (SELECT value FROM counters WHERE name = 'campaigns_flipped') AND ends_at_ms <= $1) AS flips
 
 -- name: ledger.due_now
-SELECT COUNT(*) FROM (SELECT 1 FROM (SELECT 1 FROM actions WHERE state = 'pending' AND lock_at_ms <= $1 LIMIT 1) AS locks
-  UNION ALL SELECT 1 FROM (SELECT 1 FROM actions WHERE state = 'locked' AND pay_at_ms <= $1 LIMIT 1) AS pays) AS due
+SELECT COUNT(*) FROM (SELECT 1 FROM (SELECT 1 FROM actions WHERE state = 'pending' AND lock_at_ms > 0 AND lock_at_ms <= $1 LIMIT 1) AS locks
+  UNION ALL SELECT 1 FROM (SELECT 1 FROM actions WHERE state = 'locked' AND pay_at_ms > 0 AND pay_at_ms <= $1 LIMIT 1) AS pays) AS due

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/admin/reports"
+	"tributary/ingest"
+	"tributary/ledger"
+	"tributary/schema"
+)
+
+// A ledgerCopy brings what happened in the ledger to ClickHouse, for reports:
+// conversions and actions as the outbox tells of them, and every entry.
+//
+// Each row is in ClickHouse exactly once, as its newest version: a message is
+// forgotten only once its rows are stored, a batch is sent again as it was under
+// the same token until then, and a row that comes twice all the same is one row
+// there.
+type ledgerCopy struct {
+	ledger     *ledger.Ledger
+	clickhouse driver.Conn
+	metrics    *ingest.Metrics
+	log        *slog.Logger
+	// pending is the oldest report that is not settled, zero for none.
+	pending func() time.Time
+	now     func() time.Time
+
+	turn    sync.Mutex // held by pass
+	entries int64      // the last entry that is stored; -1: ClickHouse is to be asked
+
+	mu      sync.Mutex
+	through time.Time
+}
+
+func newLedgerCopy(l *ledger.Ledger, conn driver.Conn, metrics *ingest.Metrics, log *slog.Logger, pending, now func() time.Time) *ledgerCopy {
+	return &ledgerCopy{ledger: l, clickhouse: conn, metrics: metrics, log: log, pending: pending, now: now, entries: -1}
+}
+
+// The bounds of copying.
+const (
+	copyBatch    = 5_000 // messages, and entries, of one pass
+	copyInterval = 200 * time.Millisecond
+	copyTimeout  = 2 * time.Minute // of one insert
+	maxCopyWait  = 10 * time.Second
+)
+
+// run copies until ctx ends. The same failure is logged once.
+func (c *ledgerCopy) run(ctx context.Context) {
+	said, wait := "", copyInterval
+	for {
+		more, err := c.pass(ctx)
+		switch {
+		case err == nil:
+			said, wait = "", copyInterval
+		case ctx.Err() == nil:
+			if wait = min(2*wait, maxCopyWait); err.Error() != said {
+				said = err.Error()
+				c.log.Warn("conversions and actions wait for ClickHouse in the ledger's outbox", "error", err)
+			}
+		}
+		if more && err == nil && ctx.Err() == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// pass copies one batch and reports whether there may be more.
+func (c *ledgerCopy) pass(ctx context.Context) (more bool, err error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	through, pending := c.now(), c.pending()
+	messages, err := c.ledger.Outbox(ctx, 0, copyBatch)
+	if err != nil {
+		return false, err
+	}
+	rows, err := rowsOf(messages)
+	if err != nil {
+		return false, err
+	}
+	if err := c.insert(ctx, "conversions", rows.conversions); err != nil {
+		return false, err
+	}
+	if err := c.insert(ctx, "actions", rows.actions); err != nil {
+		return false, err
+	}
+	moreEntries, err := c.copyEntries(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(messages) > 0 {
+		if err := c.ledger.OutboxDone(ctx, messages[len(messages)-1].Number); err != nil {
+			return false, err
+		}
+	}
+	if len(messages) == copyBatch || moreEntries {
+		return true, nil
+	}
+	c.reached(through, pending)
+	return false, nil
+}
+
+// reached notes how far the copy reaches after a pass that left nothing behind:
+// to its beginning, or to the oldest report that was not settled then.
+func (c *ledgerCopy) reached(through, pending time.Time) {
+	if !pending.IsZero() && pending.Before(through) {
+		through = pending
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if through.After(c.through) {
+		c.through = through
+	}
+}
+
+// dataThrough is a time: what was received before it is in ClickHouse.
+func (c *ledgerCopy) dataThrough() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.through
+}
+
+// copyEntries copies the entries above those ClickHouse has. They are inserted in
+// order and each insert is whole, so that the greatest number says how far it got.
+func (c *ledgerCopy) copyEntries(ctx context.Context) (more bool, err error) {
+	if c.entries < 0 {
+		var last uint64
+		if err := c.clickhouse.QueryRow(ctx, "SELECT max(number) FROM entries").Scan(&last); err != nil {
+			return false, fmt.Errorf("ask ClickHouse how far the entries reach: %w", err)
+		}
+		c.entries = int64(last)
+	}
+	entries, err := c.ledger.Entries(ctx, c.entries, copyBatch)
+	if err != nil || len(entries) == 0 {
+		return false, err
+	}
+	batch := newCopyRows(len(entries))
+	for i := range entries {
+		batch.add(entryRow(&entries[i]), uint64(entries[i].Number))
+	}
+	if err := c.insert(ctx, "entries", batch); err != nil {
+		return false, err
+	}
+	c.entries = entries[len(entries)-1].Number
+	return len(entries) == copyBatch, nil
+}
+
+// insert stores rows under a token that follows from what they are, so that the
+// same rows have the same one in any life of the process.
+func (c *ledgerCopy) insert(ctx context.Context, table string, rows *copyRows) (err error) {
+	if len(rows.rows) == 0 {
+		return nil
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
+	defer cancel()
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(schema.InsertSettings(table+" "+hex.EncodeToString(rows.token.Sum(nil)))))
+	defer func() {
+		if err != nil {
+			c.metrics.InsertFailed(table)
+			err = fmt.Errorf("copy %s to ClickHouse: %w", table, err)
+		}
+	}()
+	batch, err := c.clickhouse.PrepareBatch(ctx, "INSERT INTO "+table+" ("+copiedColumns[table]+")")
+	if err != nil {
+		return err
+	}
+	defer batch.Close()
+	for _, row := range rows.rows {
+		if err := batch.Append(row...); err != nil {
+			return err
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return err
+	}
+	c.metrics.Shipped(table, len(rows.rows), time.Since(began))
+	return nil
+}
+
+// copyLedger copies the ledger from when ClickHouse has its tables until the stop.
+func (a *app) copyLedger(context.Context, appConfig) error {
+	a.copy = newLedgerCopy(a.money, a.clickhouse, a.shipping, a.log, a.reports.OldestPending, a.now)
+	if a.clock != nil {
+		// The spool knows the machine's time only: in a rehearsal the copy reaches
+		// nowhere new while a report waits.
+		a.copy.pending = func() time.Time {
+			if a.reports.OldestPending().IsZero() {
+				return time.Time{}
+			}
+			return a.copy.dataThrough()
+		}
+	}
+	a.life.background("copy of the ledger", func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+		case <-a.migrated:
+			a.copy.run(ctx)
+		}
+	})
+	return nil
+}
+
+// A reportFreshness says how far reports reach: as far as both clicks and money.
+type reportFreshness struct {
+	clicks reports.Freshness
+	money  *ledgerCopy
+}
+
+// DataThrough implements reports.Freshness.
+func (f reportFreshness) DataThrough(now time.Time) time.Time {
+	through := f.clicks.DataThrough(now)
+	if money := f.money.dataThrough(); money.Before(through) {
+		return money
+	}
+	return through
+}
+
+// stamp is a stored time, within what ClickHouse's tables hold.
+func stamp(ms int64) time.Time { return time.UnixMilli(max(0, min(ms, maxStampMs))).UTC() }
+
+// maxStampMs is the end of the year 2261, near the last that ClickHouse writes.
+const maxStampMs = 9_214_646_400_000

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/admin/reports"
+	"tributary/attribution"
+	"tributary/ledger"
+	"tributary/schema"
+)
+
+// How often it is looked whether an hour's clicks can be paid, and how many
+// hours are read from ClickHouse at once where some were missed.
+const (
+	payClicksInterval = 20 * time.Second
+	payClicksHours    = 24
+)
+
+// A clickPayer books the clicks of every hour that is over, for campaigns whose
+// terms pay per click.
+type clickPayer struct {
+	money      *ledger.Ledger
+	clickhouse driver.Conn
+	freshness  reports.Freshness // clicks on their way are waited for
+	now        func() time.Time
+}
+
+// payClicks pays clicks until ctx ends. Hours that were missed are caught up. The
+// same failure is logged once.
+func (a *app) payClicks(ctx context.Context) {
+	payer := a.clickPayer()
+	said := ""
+	for {
+		if err := payer.pay(ctx); err == nil {
+			said = ""
+		} else if ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			a.log.Warn("clicks could not be paid; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(payClicksInterval):
+		}
+	}
+}
+
+func (a *app) clickPayer() *clickPayer {
+	return &clickPayer{money: a.money, clickhouse: a.clickhouse, freshness: a.freshness(), now: a.now}
+}
+
+// pay books every hour that is over and whose clicks have all arrived.
+func (p *clickPayer) pay(ctx context.Context) error {
+	for {
+		campaigns, from, err := p.money.ClicksDue(ctx)
+		if err != nil || len(campaigns) == 0 {
+			return err
+		}
+		through := attribution.InstantOf(p.freshness.DataThrough(p.now()))
+		through -= through % ledger.HourMs
+		to := min(through, from+payClicksHours*ledger.HourMs)
+		if from >= to {
+			return nil
+		}
+		if err := p.book(ctx, campaigns, from, to); err != nil {
+			return err
+		}
+		if err := p.money.ClicksBooked(ctx, to); err != nil {
+			return err
+		}
+	}
+}
+
+// book books the hours of [from, to). What a crash leaves half done is done again:
+// an hour of a task is booked once.
+func (p *clickPayer) book(ctx context.Context, campaigns []string, from, to attribution.Instant) error {
+	rows, err := p.clickhouse.Query(ctx, schema.ClickHouseQuery("paid_clicks"),
+		clickhouse.Named("campaigns", campaigns), clickhouse.Named("from_ms", int64(from)), clickhouse.Named("to_ms", int64(to)))
+	if err != nil {
+		return fmt.Errorf("ask ClickHouse for the clicks to pay: %w", err)
+	}
+	defer rows.Close()
+	var hour int64
+	var clicks []ledger.PaidClicks
+	for rows.Next() {
+		var at int64
+		var c ledger.PaidClicks
+		if err := rows.Scan(&at, &c.CampaignID, &c.CreatorID, &c.TaskID, &c.LinkID, &c.Clicks); err != nil {
+			return fmt.Errorf("read the clicks to pay: %w", err)
+		}
+		if at != hour {
+			if err := p.money.BookClicks(ctx, attribution.Instant(hour), clicks); err != nil {
+				return err
+			}
+			hour, clicks = at, nil
+		}
+		clicks = append(clicks, c)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read the clicks to pay: %w", err)
+	}
+	return p.money.BookClicks(ctx, attribution.Instant(hour), clicks)
+}
