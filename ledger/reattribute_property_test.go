@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tributary/attribution"
+	"tributary/catalog"
 )
 
 // TestReattributionHolds decides again under random models amid random things, and
@@ -19,6 +20,8 @@ func TestReattributionHolds(t *testing.T) {
 		_, second := s.join("Ben")
 		b := &books{shop: s, T: rt, budgetMinor: 6000, hard: true, raw: s.raw()}
 		defer b.raw.Close()
+		post := must(s.catalog.CreatePost(s.ctx, catalogAdmin, s.link.TaskID, catalog.PostFields{URL: "https://video.example/1"}))(s)
+		b.post = &posted{s, post}
 		b.clicks = []string{s.click(s.link, attribution.Valid), s.click(second, attribution.Valid)}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			b.step()
