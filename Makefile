@@ -5,7 +5,7 @@ export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ENGINE_VERSION := 26.5.3
 
-.PHONY: run build test lint bench assets deps docs clean help
+.PHONY: run build test lint bench assets deps test-deps docs clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,7 +16,7 @@ run: build ## build and start with demo data: API, tracker and an embedded Click
 build: assets ## build bin/tributary
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tributary ./cmd/tributary
 
-test: assets ## run every test
+test: assets test-deps ## run every test
 	go test -timeout 10m ./...
 
 lint: assets ## gofmt, vet and staticcheck
@@ -42,6 +42,11 @@ clean: ## remove what was built, not what was stored
 CRAWLERS := redirect/verdict/assets/crawler-user-agents.json
 
 deps: node_modules/.package-lock.json ## install what building, running and testing need
+
+test-deps: ## install the browser the tag is tested in
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy chromium; \
+		else echo "chromium is missing. Install it: 'sudo apt-get install chromium' or 'brew install chromium'" >&2; exit 1; fi; }
 
 assets: deps $(CRAWLERS) ## put third-party files where the build embeds them
 
