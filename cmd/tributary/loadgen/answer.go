@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"strconv"
@@ -10,40 +9,57 @@ import (
 // errMalformed is for bytes that are no HTTP/1.1 answer this reader knows.
 var errMalformed = errors.New("malformed answer")
 
-// readAnswer reads one answer and returns its status. It knows what trackers
-// send: a status line, headers, and a body of a given length or none.
-func readAnswer(r *bufio.Reader) (status int, closes bool, err error) {
-	line, err := r.ReadSlice('\n')
-	if err != nil {
-		return 0, false, err
+// maxHeadBytes bounds an answer's head; a body may be as long as it says.
+const maxHeadBytes = 16 << 10
+
+var endOfHead = []byte("\r\n\r\n")
+
+// An answer is what is left of one that was read.
+type answer struct {
+	status    int
+	bodyBytes int
+	closes    bool // the connection ends with it
+}
+
+// readHead reads the answer that begins data, without its body, and returns how
+// long its head is; 0 when it is not all there. It knows what trackers send: a
+// status line, headers, and a body of a given length or none.
+func readHead(data []byte) (a answer, headBytes int, err error) {
+	end := bytes.Index(data, endOfHead)
+	if end < 0 {
+		if len(data) >= maxHeadBytes || len(data) >= len("HTTP/1.") && !bytes.HasPrefix(data, []byte("HTTP/1.")) {
+			return answer{}, 0, errMalformed
+		}
+		return answer{}, 0, nil
 	}
+	line, headers, _ := bytes.Cut(data[:end], []byte("\r\n"))
 	if len(line) < len("HTTP/1.1 200") || !bytes.HasPrefix(line, []byte("HTTP/1.")) {
-		return 0, false, errMalformed
+		return answer{}, 0, errMalformed
 	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, false, errMalformed
+	if a.status, err = strconv.Atoi(string(line[9:12])); err != nil {
+		return answer{}, 0, errMalformed
 	}
-	length := 0
-	for {
-		if line, err = r.ReadSlice('\n'); err != nil {
-			return 0, false, err
-		}
-		name, value, found := bytes.Cut(line, []byte(":"))
-		if !found {
-			break
-		}
-		value = bytes.TrimSpace(value)
-		switch {
-		case bytes.EqualFold(name, []byte("Content-Length")):
-			if length, err = strconv.Atoi(string(value)); err != nil {
-				return 0, false, errMalformed
-			}
-		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
-			return 0, false, errMalformed
-		case bytes.EqualFold(name, []byte("Connection")):
-			closes = bytes.EqualFold(value, []byte("close"))
+	for len(headers) > 0 {
+		line, headers, _ = bytes.Cut(headers, []byte("\r\n"))
+		if err := a.readHeader(line); err != nil {
+			return answer{}, 0, err
 		}
 	}
-	_, err = r.Discard(length)
-	return status, closes, err
+	return a, end + len(endOfHead), nil
+}
+
+func (a *answer) readHeader(line []byte) (err error) {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimSpace(value)
+	switch {
+	case bytes.EqualFold(name, []byte("Content-Length")):
+		if a.bodyBytes, err = strconv.Atoi(string(value)); err != nil || a.bodyBytes < 0 {
+			return errMalformed
+		}
+	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+		return errMalformed
+	case bytes.EqualFold(name, []byte("Connection")):
+		a.closes = bytes.EqualFold(value, []byte("close"))
+	}
+	return nil
 }

@@ -26,14 +26,6 @@ func (h *histogram) record(d time.Duration) {
 	h.max = max(h.max, d)
 }
 
-func (h *histogram) add(other *histogram) {
-	for i, n := range other.counts {
-		h.counts[i] += n
-	}
-	h.total += other.total
-	h.max = max(h.max, other.max)
-}
-
 // quantile returns a value that at least the share q of all durations is not
 // above, at most a 64th too high.
 func (h *histogram) quantile(q float64) time.Duration {

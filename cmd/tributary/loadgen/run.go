@@ -2,8 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"maps"
-	"sync"
 	"time"
 )
 
@@ -19,27 +17,19 @@ func Run(ctx context.Context, o Options, progress func(elapsed time.Duration, se
 	if err != nil {
 		return nil, err
 	}
-	plan := &plan{
-		Options: o, address: dialAddress(targets[0]), requests: visits,
-		start: time.Now().Add(100 * time.Millisecond), // lets every connection be made first
+	plan := &plan{Options: o, address: dialAddress(targets[0]), requests: visits}
+	l, err := newLoop(plan)
+	if err != nil {
+		return nil, err
 	}
-	senders := make([]*sender, o.Connections)
-	for i := range senders {
-		if senders[i], err = newSender(plan, i); err != nil {
-			return nil, err
-		}
+	plan.start = time.Now()
+	if err := l.run(ctx, progress); err != nil {
+		return nil, err
 	}
-	var running sync.WaitGroup
-	for _, s := range senders {
-		running.Go(func() { s.run(ctx) })
-	}
-	finished := make(chan struct{})
-	go func() { running.Wait(); close(finished) }()
-	watch(plan, senders, finished, progress)
-	return gather(plan, senders), nil
+	return l.result.of(plan), nil
 }
 
-// A plan is what all senders share; it does not change during a run.
+// A plan says what is sent and when.
 type plan struct {
 	Options
 	address  string
@@ -47,60 +37,21 @@ type plan struct {
 	start    time.Time
 }
 
-// due is the intended time of the n-th request of a run. It follows from the
-// rate alone.
-func (p *plan) due(n uint64) time.Time {
-	return p.start.Add(time.Duration(float64(n) / p.Rate * float64(time.Second)))
+// due is the intended time of the n-th request of a run, since its start. It
+// follows from the rate alone.
+func (p *plan) due(n uint64) time.Duration {
+	return time.Duration(float64(n) / p.Rate * float64(time.Second))
 }
 
-func watch(p *plan, senders []*sender, finished <-chan struct{}, progress func(time.Duration, uint64)) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-finished:
-			return
-		case <-ticker.C:
-		}
-		if progress == nil {
-			continue
-		}
-		var sent uint64
-		for _, s := range senders {
-			sent += s.sent.Load()
-		}
-		progress(time.Since(p.start), sent)
-	}
-}
-
-func gather(p *plan, senders []*sender) *Result {
-	var latency, lag histogram
+func (t *tally) of(p *plan) *Result {
 	result := &Result{
 		URLs: p.URLs, Rate: p.Rate, Connections: p.Connections,
-		Statuses: map[int]uint64{}, Errors: map[string]uint64{},
+		Due: t.due, Sent: t.sent, Answered: t.latency.total, Statuses: t.statuses, Errors: t.errors,
+		Latency: quantilesOf(&t.latency), SenderLag: quantilesOf(&t.lag),
 	}
-	var last time.Time
-	for _, s := range senders {
-		latency.add(&s.latency)
-		lag.add(&s.lag)
-		result.Due += s.due
-		result.Sent += s.sent.Load()
-		result.Answered += s.latency.total
-		for status, n := range maps.All(s.statuses) {
-			result.Statuses[status] += n
-		}
-		for kind, n := range maps.All(s.errors) {
-			result.Errors[kind] += n
-		}
-		if s.lastAnswer.After(last) {
-			last = s.lastAnswer
-		}
-	}
-	if elapsed := last.Sub(p.start); elapsed > 0 {
+	if elapsed := t.lastAnswer; elapsed > 0 {
 		result.Seconds = elapsed.Seconds()
 		result.AnsweredPerSecond = float64(result.Answered) / elapsed.Seconds()
 	}
-	result.Latency = quantilesOf(&latency)
-	result.SenderLag = quantilesOf(&lag)
 	return result
 }
