@@ -10,21 +10,37 @@ import (
 //
 // An error is an ErrUnrecorded: the record is not safe, and counted in Stats.Unrecorded.
 func (l *Log) Append(shard uint32, record []byte) error {
-	if len(record) > l.opt.MaxRecordBytes {
-		l.unrecorded.Add(1)
-		return ErrTooLarge
-	}
-	s := l.shards[shard%uint32(l.opt.Shards)]
-	end, err := l.take(s, record)
+	position, err := l.Put(shard, record)
 	if err != nil {
-		l.unrecorded.Add(1)
 		return err
 	}
+	return l.Await(shard, position)
+}
+
+// Put is the first half of Append: it takes the record out of the reach of kill -9. Who has much in their hands can let
+// go of it before Await, which is where hundreds may be waiting at once.
+func (l *Log) Put(shard uint32, record []byte) (position uint64, err error) {
+	if len(record) > l.opt.MaxRecordBytes {
+		l.unrecorded.Add(1)
+		return 0, ErrTooLarge
+	}
+	position, err = l.take(l.shard(shard), record)
+	if err != nil {
+		l.unrecorded.Add(1)
+	}
+	return position, err
+}
+
+// Await is the second half: with SyncWithin 0 it waits, for MaxWait at most, until the record that was put is on disk,
+// and else it returns at once. shard and position are those of Put. Its errors are Append's.
+func (l *Log) Await(shard uint32, position uint64) error {
 	if l.opt.SyncWithin > 0 {
 		return nil
 	}
-	return l.awaitDisk(s, end)
+	return l.awaitDisk(l.shard(shard), position)
 }
+
+func (l *Log) shard(n uint32) *shard { return l.shards[n%uint32(l.opt.Shards)] }
 
 // AppendAll appends records in their order, next to each other but for those of other producers, and with SyncWithin 0
 // waits for the disk once, for all of them. After an error some may be in the log: whoever is told must send all again.
@@ -35,7 +51,7 @@ func (l *Log) AppendAll(shard uint32, records [][]byte) error {
 			return ErrTooLarge
 		}
 	}
-	s := l.shards[shard%uint32(l.opt.Shards)]
+	s := l.shard(shard)
 	var end uint64
 	for i, record := range records {
 		var err error
@@ -114,7 +130,7 @@ func (l *Log) putWaiting(s *shard, record []byte, sum uint32) (end uint64, err e
 			return 0, ErrUnrecorded
 		}
 		if g.changes == changes {
-			g.wait(deadline)
+			g.waitForRoom(deadline)
 		}
 	}
 }
@@ -122,26 +138,28 @@ func (l *Log) putWaiting(s *shard, record []byte, sum uint32) (end uint64, err e
 // awaitDisk waits until an fsync covers the record that ends at end.
 func (l *Log) awaitDisk(s *shard, end uint64) error {
 	g := &s.gate
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.durable >= end {
+	if g.durable.Load() >= end {
 		return nil
 	}
-	deadline := l.elapsed() + l.patience()
-	for {
-		if g.closed {
-			return ErrClosed
-		}
+	w := l.waiters.Get().(*waiter)
+	w.end, w.deadline = end, 0
+	if g.enlist(w) {
+		l.arrive()
 		l.signal(l.waiting)
-		g.wait(deadline)
-		if g.durable >= end {
-			return nil
-		}
-		if g.closed || l.elapsed() >= deadline {
-			g.late = append(g.late, end)
-			l.unrecorded.Add(1)
-			return ErrUnrecorded
-		}
+		<-w.wake
+	}
+	l.waiters.Put(w)
+	if g.durable.Load() >= end {
+		return nil
+	}
+	return g.giveUp(end, &l.unrecorded)
+}
+
+// arrive counts a producer that waits for the disk, and ends the gathering it completes.
+func (l *Log) arrive() {
+	waiting := l.awaiting.Add(1)
+	if enough := l.enough.Load(); enough != 0 && waiting >= enough && l.enough.CompareAndSwap(enough, 0) {
+		l.signal(l.wake)
 	}
 }
 
@@ -180,7 +198,7 @@ func (l *Log) watch() {
 			}
 			waiting = false
 			for _, s := range l.shards {
-				waiting = s.gate.expire(l.elapsed()) || waiting
+				waiting = s.gate.expire(l.elapsed(), l.patience()-l.grain()) || waiting
 			}
 		}
 	}

@@ -17,6 +17,8 @@ type fileSystem interface {
 	SyncDir(dir string) error
 	// Lock takes the directory for this process, or fails with errLocked.
 	Lock(path string) (io.Closer, error)
+	// Close gives back what the file system itself holds, once all its files are closed.
+	Close() error
 }
 
 // file is one open file. Sync makes data and size durable; after it failed once its later successes mean nothing.

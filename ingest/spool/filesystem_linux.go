@@ -23,7 +23,7 @@ func allocate(f *os.File, size int64) error {
 	}
 }
 
-func syncData(f *os.File) error {
+func waitForSync(f *os.File) error {
 	for {
 		if err := unix.Fdatasync(int(f.Fd())); !errors.Is(err, unix.EINTR) {
 			return err

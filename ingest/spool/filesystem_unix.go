@@ -14,7 +14,7 @@ var errLocked = errors.New("locked by another process")
 const pageBytes = 4096
 
 // operatingSystem is the real fileSystem.
-type operatingSystem struct{}
+type operatingSystem struct{ disk *disk }
 
 func (operatingSystem) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
 
@@ -32,7 +32,7 @@ func (operatingSystem) ReadDir(dir string) ([]string, error) {
 	return names, nil
 }
 
-func (operatingSystem) Open(path string, create bool) (file, error) {
+func (s operatingSystem) Open(path string, create bool) (file, error) {
 	flags := os.O_RDWR
 	if create {
 		flags |= os.O_CREATE
@@ -41,7 +41,7 @@ func (operatingSystem) Open(path string, create bool) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &osFile{File: f}, nil
+	return &osFile{f, s.disk}, nil
 }
 
 func (operatingSystem) Rename(from, to string) error { return os.Rename(from, to) }
@@ -71,7 +71,12 @@ func (operatingSystem) Lock(path string) (io.Closer, error) {
 	return f, nil
 }
 
-type osFile struct{ *os.File }
+func (s operatingSystem) Close() error { return s.disk.Close() }
+
+type osFile struct {
+	*os.File
+	disk *disk
+}
 
 func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()
@@ -82,7 +87,7 @@ func (f *osFile) Size() (int64, error) {
 }
 
 func (f *osFile) Allocate(size int64) error { return allocate(f.File, size) }
-func (f *osFile) Sync() error               { return syncData(f.File) }
+func (f *osFile) Sync() error               { return f.disk.Sync(f.File) }
 
 func (f *osFile) Map(size int) (mapping, error) {
 	b, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)

@@ -14,8 +14,9 @@ const (
 	longestNap     = 5 * time.Millisecond
 	idleNaps       = 8 // without a record, before the flusher parks
 	touchAgain     = time.Second
-	nearBytes      = 64 << 10 // made writable again at each pass: the kernel may have written it back since
+	nearBytes      = 64 << 10 // made writable again shortly before use: the kernel may have written it back since
 	gatherAtMost   = time.Millisecond
+	quietTurns     = 4 // of the others without an Append, before gathering ends
 	firstBackoff   = 10 * time.Millisecond
 	longestBackoff = time.Second
 )
@@ -134,15 +135,16 @@ func (l *Log) pass() (wrote bool, err error) {
 	return wrote, nil
 }
 
-// gather yields for as long as that makes the batch grow: producers who can run append first, and one fsync serves
-// them all. Without it a single P would give every fsync to one record.
+// gather lets producers append first, so that one fsync serves many: most of those the last one found waiting, and
+// then whoever can run. Without it a single P would give every fsync to one record.
 func (l *Log) gather() {
-	began := l.elapsed()
 	last := l.filled()
 	if last == 0 {
 		return
 	}
-	for quiet := 0; quiet < 2 && last < chunkBytes && l.elapsed()-began < gatherAtMost; {
+	began := l.elapsed()
+	l.awaitEnough(int64(l.crowd * 3 / 4))
+	for quiet := 0; quiet < quietTurns && last < chunkBytes && l.elapsed()-began < gatherAtMost; {
 		runtime.Gosched()
 		filled := l.filled()
 		if filled == last {
@@ -152,6 +154,18 @@ func (l *Log) gather() {
 		}
 		last = filled
 	}
+}
+
+// awaitEnough waits until enough producers wait for the disk, for gatherAtMost.
+func (l *Log) awaitEnough(enough int64) {
+	if l.awaiting.Load() >= enough {
+		return
+	}
+	l.enough.Store(enough)
+	if l.awaiting.Load() < enough {
+		l.pause(l.timer, gatherAtMost, l.wake)
+	}
+	l.enough.Store(0)
 }
 
 // filled is how many bytes the rings hold that are not drained.
@@ -261,22 +275,27 @@ func (l *Log) write(started time.Duration) error {
 }
 
 // makeRoom lets producers reuse what is drained. Records that are not on disk yet stay in the ring for as long as half
-// of it is free without them, so that a failed fsync finds them there; when producers wait for the disk, always.
+// of it is free without them, so that a failed fsync finds them there; when producers wait for the disk, always. It
+// leaves a ring alone that is nearly free: touching pages costs system calls.
 func (l *Log) makeRoom() {
 	l.mu.Lock()
 	written, synced, suspect := l.written.drained, l.synced.drained, l.suspect != nil
 	l.mu.Unlock()
+	now := l.elapsed()
 	for _, s := range l.shards {
 		size, head, old := s.ring.size(), s.published.Load(), s.limit.Load()
 		limit := synced[s.number] + size
 		if enough := head + size/2; limit < enough && l.opt.SyncWithin > 0 && !suspect {
 			limit = max(limit, min(written[s.number]+size, enough))
 		}
-		if limit > old {
+		if limit > old && old-head < size-size/8 {
 			s.ring.touch(old, limit)
 			s.limit.Store(limit)
 			s.gate.roomMade()
 		}
-		s.ring.touch(head, min(head+nearBytes, max(limit, old)))
+		if near := min(head+nearBytes, max(limit, old)); head+nearBytes/2 > s.near || now-s.nearAt >= touchAgain {
+			s.ring.touch(head, near)
+			s.near, s.nearAt = near, now
+		}
 	}
 }

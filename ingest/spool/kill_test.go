@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -73,8 +72,11 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			for kill := range 30 {
 				// Every third child is killed around its recovery, before or soon after it could append.
-				running := kill%3 != 2
-				runChild(t, dir, mode, running, time.Duration(random.IntN(12_000))*time.Microsecond, acked)
+				if kill%3 == 2 {
+					runChild(t, dir, mode, -1, time.Duration(random.IntN(12_000))*time.Microsecond, acked)
+				} else {
+					runChild(t, dir, mode, random.IntN(100), time.Minute, acked)
+				}
 				if kill%5 == 4 {
 					collectAll(t, killOptions(dir, mode == "disk"), seen)
 				}
@@ -93,8 +95,8 @@ func TestKilledProcessesLoseNothing(t *testing.T) {
 	}
 }
 
-// runChild starts a child and kills it after a while, counted from its start or from when its log is open.
-func runChild(t *testing.T, dir, mode string, running bool, after time.Duration, acked map[string]bool) {
+// runChild starts a child and kills it once it has acknowledged so many records, or after a while.
+func runChild(t *testing.T, dir, mode string, records int, after time.Duration, acked map[string]bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childSync+"="+mode)
@@ -107,22 +109,19 @@ func runChild(t *testing.T, dir, mode string, running bool, after time.Duration,
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var kill sync.Once
-	killAfter := func() { kill.Do(func() { time.AfterFunc(after, func() { cmd.Process.Kill() }) }) }
-	if !running {
-		killAfter()
-	}
+	defer time.AfterFunc(after, func() { cmd.Process.Kill() }).Stop()
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			break // what is not a whole line may not have been acknowledged
 		}
-		if line == "open\n" {
-			killAfter()
-			continue
+		if line != "open\n" {
+			acked[strings.TrimSuffix(line, "\n")] = true
 		}
-		acked[strings.TrimSuffix(line, "\n")] = true
+		if records--; records == -1 {
+			cmd.Process.Kill()
+		}
 	}
 	_ = cmd.Wait()
 	if stderr.Len() > 0 {

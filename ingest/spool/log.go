@@ -33,6 +33,11 @@ type Log struct {
 	nap      time.Duration // of the flusher between two passes: each costs system calls, and nobody waits for them
 	urgent   atomic.Bool   // skip the nap: room is short or somebody waits
 
+	waiters  sync.Pool    // of *waiter
+	awaiting atomic.Int64 // producers who wait for the disk
+	enough   atomic.Int64 // so many are worth an fsync: who completes them wakes the flusher; 0: it does not wait
+	crowd    int          // how many the last fsync found waiting, those it woke included; under syncing
+
 	mu        sync.Mutex
 	segments  []*segment    // oldest first
 	active    *segment      // the last of segments while it is written, else nil
@@ -166,7 +171,7 @@ func (l *Log) syncAll(ctx context.Context) error {
 	for i, s := range l.shards {
 		for {
 			changed := s.gate.change()
-			if s.gate.synced() >= targets[i] {
+			if s.gate.durable.Load() >= targets[i] {
 				break
 			}
 			l.hurry()
@@ -256,6 +261,6 @@ func (l *Log) releaseFiles() error {
 			errs = append(errs, s.close())
 		}
 	}
-	errs = append(errs, l.lock.Close())
+	errs = append(errs, l.lock.Close(), l.fs.Close())
 	return errors.Join(errs...)
 }

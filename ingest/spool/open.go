@@ -14,7 +14,12 @@ import (
 // Open opens the log in a directory, or makes one, and recovers what an earlier life left: what it wrote to segments
 // is synced, what it left in the rings is drained. It fails when another process has the directory.
 func Open(o Options) (*Log, error) {
-	return open(o, operatingSystem{}, time.Now)
+	system := operatingSystem{openDisk()}
+	l, err := open(o, system, time.Now)
+	if err != nil {
+		return nil, errors.Join(err, system.Close())
+	}
+	return l, nil
 }
 
 func open(o Options, fs fileSystem, now func() time.Time) (*Log, error) {
@@ -42,6 +47,7 @@ func open(o Options, fs fileSystem, now func() time.Time) (*Log, error) {
 	}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.reader.log = l
+	l.waiters.New = newWaiter
 	l.chunk.buf = make([]byte, 0, chunkBytes+markBytes+frameBytes(o.MaxRecordBytes))
 	if err := l.recover(); err != nil {
 		l.stop()

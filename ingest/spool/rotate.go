@@ -1,10 +1,15 @@
 package spool
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+const fillBytes = 1 << 20 // of a prepared segment, at once
 
 // makeActive sees to it that there is a segment to write to.
 func (l *Log) makeActive() error {
@@ -91,6 +96,20 @@ func (l *Log) begin(s *segment, drained [maxShards]uint64) error {
 
 // takePrepared takes the next segment from the preparer.
 func (l *Log) takePrepared() (*segment, error) {
+	s, err := l.claimPrepared()
+	if err != nil {
+		return nil, err
+	}
+	s.filling.Lock() // the preparer sees from now on that the segment is taken
+	defer s.filling.Unlock()
+	if s.failed {
+		l.discard(s)
+		return nil, errPreparing
+	}
+	return s, nil
+}
+
+func (l *Log) claimPrepared() (*segment, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.prepared
@@ -122,6 +141,9 @@ func (l *Log) prepareLoop() {
 	backoff := firstBackoff
 	for {
 		err := l.prepareNext()
+		if err == nil && l.opt.SyncWithin == 0 {
+			err = l.fillPrepared(timer)
+		}
 		if err == nil {
 			backoff = firstBackoff
 			select {
@@ -179,6 +201,68 @@ func (l *Log) prepareNext() (err error) {
 	l.mu.Unlock()
 	l.signal(l.ready)
 	return nil
+}
+
+// fillPrepared writes zeros over the prepared segment until it is taken. An fsync of blocks that were written before
+// changes nothing but them. One of blocks that are only reserved has to note in the file system that they are written
+// now, which takes about twice as long.
+func (l *Log) fillPrepared(timer *time.Timer) error {
+	l.mu.Lock()
+	s := l.prepared
+	l.mu.Unlock()
+	if s == nil || s.filled == s.bytes {
+		return nil
+	}
+	zeros := make([]byte, fillBytes)
+	for s.filled < s.bytes && l.ctx.Err() == nil {
+		began := l.elapsed()
+		more, err := l.fill(s, zeros[:min(fillBytes, s.bytes-s.filled)])
+		if err != nil || !more {
+			return err
+		}
+		l.pause(timer, l.elapsed()-began, nil) // the disk is the flusher's first of all
+	}
+	return nil
+}
+
+// fill writes zeros to a segment unless it is taken. A segment that the disk fails on is given up; on a file system
+// that needs room to write over reserved blocks and has none, it stays as it is.
+func (l *Log) fill(s *segment, zeros []byte) (more bool, err error) {
+	s.filling.Lock()
+	defer s.filling.Unlock()
+	if !l.isPrepared(s) {
+		return false, nil
+	}
+	err = writeFull(s.file, zeros, s.filled)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		s.filled = s.bytes
+		return false, nil
+	}
+	if err == nil {
+		err = s.file.Sync()
+	}
+	if err == nil {
+		s.filled += int64(len(zeros))
+		return true, nil
+	}
+	s.failed = true
+	l.mu.Lock()
+	taken := l.prepared != s
+	if !taken {
+		l.prepared = nil
+	}
+	l.mu.Unlock()
+	if !taken {
+		s.file.Close()
+		_ = l.fs.Remove(s.path) // the disk has just failed; what is left is found at the next Open
+	}
+	return false, fmt.Errorf("prepare a segment of %d bytes: %w", s.bytes, err)
+}
+
+func (l *Log) isPrepared(s *segment) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.prepared == s
 }
 
 // diskBytes is what segments and rings occupy. The caller holds mu.

@@ -86,10 +86,12 @@ func (l *Log) syncOnce() {
 	if err := l.progress.save(hint.encode(l.hint[:0]), false); err != nil {
 		l.log.Warn("spool cannot write its progress: a damaged end of the log would be harder to recover", "dir", l.opt.Dir, "error", err)
 	}
+	l.crowd = 0
 	for _, s := range l.shards {
-		if landed := s.gate.landed(reached.drained[s.number]); landed > 0 {
-			l.unrecorded.Add(-landed)
-		}
+		woken, waiting, late := s.gate.landed(reached.drained[s.number])
+		l.crowd += woken + waiting
+		l.awaiting.Add(int64(-woken))
+		l.unrecorded.Add(-late)
 	}
 	l.signal(l.readable)
 }
