@@ -37,7 +37,7 @@ func (s *sweeper) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &timedConn{Conn: conn, sweeper: s}
+	c := &timedConn{Conn: newSocket(conn), sweeper: s}
 	c.begin()
 	s.mu.Lock()
 	s.open[c] = struct{}{}
