@@ -125,7 +125,7 @@ func TestAnswersThatEndAConnection(t *testing.T) {
 	for text, want := range map[string]int{
 		"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n": 302,
 		"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello":       404,
-		"SSH-2.0-OpenSSH\r\n\r\n": 0,
+		"SSH-2.0-OpenSSH\r\n\r\n":                                        0,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": 0,
 		"HTTP/1.1 200 OK\r\nContent-Length: 1e9\r\n\r\n":                 0,
 	} {

@@ -54,21 +54,24 @@ type tally struct {
 	lastAnswer time.Duration
 }
 
-// newLoop opens the connections.
-func newLoop(p *plan) (*loop, error) {
+// newLoop opens the connections. Those that cannot be made are tried again while
+// it runs.
+func newLoop(p *plan) *loop {
 	l := &loop{
 		plan: p, buffer: make([]byte, readBytes), dialled: make(chan *connection, p.Connections),
 		result: tally{statuses: map[int]uint64{}, errors: map[string]uint64{}},
 	}
-	for range p.Connections {
+	for len(l.open) < p.Connections {
 		c, err := dial(p.address, p.Timeout)
 		if err != nil {
-			l.close()
-			return nil, fmt.Errorf("connect: %w", err)
+			break
 		}
 		l.add(c)
 	}
-	return l, nil
+	for range p.Connections - len(l.open) {
+		l.dial()
+	}
+	return l
 }
 
 func (l *loop) add(c *connection) {

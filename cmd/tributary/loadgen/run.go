@@ -18,10 +18,7 @@ func Run(ctx context.Context, o Options, progress func(elapsed time.Duration, se
 		return nil, err
 	}
 	plan := &plan{Options: o, address: dialAddress(targets[0]), requests: visits}
-	l, err := newLoop(plan)
-	if err != nil {
-		return nil, err
-	}
+	l := newLoop(plan)
 	plan.start = time.Now()
 	if err := l.run(ctx, progress); err != nil {
 		return nil, err
