@@ -31,6 +31,7 @@ bench: build ## measure this build against nginx and its own promises (needs ngi
 docs: build ## write the generated references in docs/
 	bin/tributary docs configuration > docs/configuration.md
 	bin/tributary docs metrics > docs/metrics.md
+	bin/tributary docs reports > docs/reports.md
 
 clean: ## remove what was built, not what was stored
 	rm -rf bin
@@ -40,19 +41,29 @@ clean: ## remove what was built, not what was stored
 # the ClickHouse engine library, the crawler list, and what tests compare with.
 
 CRAWLERS := redirect/verdict/assets/crawler-user-agents.json
+CHARTS := admin/dashboard/thirdparty/uplot.js admin/dashboard/thirdparty/uplot.css
 
 deps: node_modules/.package-lock.json ## install what building, running and testing need
 
-test-deps: ## install the browser the tag is tested in
+test-deps: ## install the browser the tag and the dashboard are tested in, and Python for a recipe
+	@command -v python3 >/dev/null || { \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy python3; \
+		else echo "python3 is missing. Install it: 'sudo apt-get install python3' or 'brew install python'" >&2; exit 1; fi; }
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy chromium; \
 		else echo "chromium is missing. Install it: 'sudo apt-get install chromium' or 'brew install chromium'" >&2; exit 1; fi; }
 
-assets: deps $(CRAWLERS) ## put third-party files where the build embeds them
+assets: deps $(CRAWLERS) $(CHARTS) ## put third-party files where the build embeds them
 
 $(CRAWLERS): node_modules/.package-lock.json
 	@mkdir -p $(@D)
 	cp node_modules/crawler-user-agents/crawler-user-agents.json $@
+
+admin/dashboard/thirdparty/uplot.js: node_modules/.package-lock.json
+	cp node_modules/uplot/dist/uPlot.iife.min.js $@
+
+admin/dashboard/thirdparty/uplot.css: node_modules/.package-lock.json
+	cp node_modules/uplot/dist/uPlot.min.css $@
 
 node_modules/.package-lock.json: package.json package-lock.json
 	$(call need,go,https://go.dev/dl/ or 'brew install go' (1.21 or newer: it fetches the version of go.mod by itself))

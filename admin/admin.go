@@ -21,6 +21,9 @@ type Options struct {
 	Metrics http.Handler // /metrics; without it there is none
 	Ready   func() error // nil error: the process can do its job; nil func: always
 	Routes  []Routes     // operations of other packages
+
+	// Pages adds what people see in a browser; nil: there is nothing to see.
+	Pages func(*http.ServeMux)
 }
 
 // Routes adds the operations of another package to the API, with Register.
@@ -31,6 +34,8 @@ type API struct {
 	catalog *catalog.Catalog
 	logger  *slog.Logger
 	huma    huma.API
+
+	examples map[string]Example
 }
 
 // New makes the handler of the admin listener. It panics when operations clash,
@@ -43,11 +48,14 @@ func New(o Options) http.Handler {
 		panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err))
 	}
 	mux.Handle("GET /openapi.json", static("application/openapi+json", document))
-	mux.Handle("GET /docs", newDocs(api.huma.OpenAPI()))
+	mux.Handle("GET /docs", newDocs(api.huma.OpenAPI(), api.examples))
 	mux.Handle("GET /healthz", alive(o.Version))
 	mux.Handle("GET /readyz", ready(o.Ready))
 	if o.Metrics != nil {
 		mux.Handle("GET /metrics", o.Metrics)
+	}
+	if o.Pages != nil {
+		o.Pages(mux)
 	}
 	return outermost(o, routed(mux))
 }
@@ -59,7 +67,11 @@ func OpenAPI(routes ...Routes) ([]byte, error) {
 }
 
 func newAPI(mux *http.ServeMux, o Options) *API {
-	a := &API{catalog: o.Catalog, logger: o.Logger, huma: humago.New(mux, humaConfig())}
+	examples, err := Examples()
+	if err != nil {
+		panic(err.Error())
+	}
+	a := &API{catalog: o.Catalog, logger: o.Logger, huma: humago.New(mux, humaConfig()), examples: examples}
 	a.advertisers()
 	a.creators()
 	a.campaigns()
@@ -67,15 +79,18 @@ func newAPI(mux *http.ServeMux, o Options) *API {
 	a.tasks()
 	a.links()
 	a.codes()
+	a.drafts()
 	a.posts()
 	a.termsTemplates()
 	a.keys()
+	a.me()
 	a.secrets()
 	a.auditLog()
 	for _, add := range o.Routes {
 		add(a)
 	}
 	forgetForeignErrors(a.huma.OpenAPI())
+	exemplify(a.huma.OpenAPI(), a.examples)
 	return a
 }
 

@@ -37,9 +37,12 @@ func (a *API) admit(roles []string) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// authenticate finds the key of a request. Every way in which there is none
-// reads the same, so that nothing is learned from the answer.
+// authenticate finds the key of a request, or the session of a browser. Every way
+// in which there is none reads the same, so that nothing is learned from the answer.
 func (a *API) authenticate(ctx huma.Context) (catalog.Scope, error) {
+	if token := sessionToken(ctx.Header("Cookie")); token != "" && ctx.Header("Authorization") == "" {
+		return a.ofSession(ctx, token)
+	}
 	scheme, secret, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return catalog.Scope{}, errUnauthorized()

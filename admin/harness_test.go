@@ -187,11 +187,11 @@ func (b *safeBuffer) String() string {
 // A world is one advertiser with a campaign, a creator in it, a task and a link,
 // and everybody's keys.
 type world struct {
-	advertiser, creator, campaign, task, link, code, post, template, key string
-	secret, advertiserKey, creatorKey, ingestKey                         string
+	advertiser, creator, campaign, task, link, code, post, draft, template, key string
+	secret, advertiserKey, creatorKey, ingestKey                                string
 }
 
-const worldCampaign = `{"advertiser_id":"%s","title":"Spring","kind":"url","visibility":"invite","platforms":["tiktok"],"starts_at":"2026-01-01T00:00:00Z",
+const worldCampaign = `{"advertiser_id":"%s","title":"Spring","kind":"url","visibility":"invite","multi_post":true,"platforms":["tiktok"],"starts_at":"2026-01-01T00:00:00Z",
 "ends_at":"2100-01-01T00:00:00Z","destination":"https://shop.example/p","budget":{"amount":"1000"},"cost_per":{"like":"0.10"},
 "contacts":{"sales":"s@acme.example","creator_management":"c@acme.example"},
 "terms":{"events":{"sale":{"type":"percent","rate":"0.10"}}}}`
@@ -209,6 +209,7 @@ func (b *bench) world() world {
 	w.link = b.make("/v1/tasks/"+w.task+"/links", `{}`)
 	w.code = b.make("/v1/tasks/"+w.task+"/codes", `{}`)
 	w.post = b.make("/v1/tasks/"+w.task+"/posts", `{"url":"https://www.tiktok.com/@mali/video/1"}`)
+	w.draft = b.make("/v1/tasks/"+w.task+"/drafts", `{"text":"Look at this"}`)
 	w.template = b.make("/v1/terms-templates", `{"name":"Standard","terms":{"events":{"sale":{"type":"percent","rate":"0.10"}}}}`)
 	w.key = b.make("/v1/keys", `{"role":"ingest","advertiser_id":"`+w.advertiser+`"}`)
 	w.secret = b.make("/v1/advertisers/"+w.advertiser+"/secrets", `{"kind":"postback"}`)

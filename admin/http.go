@@ -112,7 +112,9 @@ func settlePanic(logger *slog.Logger, w *watchedWriter, r *http.Request, thrown 
 		"panic", fmt.Sprint(thrown), "stack", string(debug.Stack()))
 	if w.status == 0 {
 		writeProblem(w, asProblem(attribution.Refuse(codeInternal, "the server could not do this; its log has the reason under request %s", id)))
+		return
 	}
+	panic(http.ErrAbortHandler) // an answer that was cut short must not look whole
 }
 
 // A watchedWriter remembers the status that was sent.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tributary/admin/sheet"
 	"tributary/catalog"
 )
 
@@ -81,22 +82,25 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 	b.send("", "GET", "/healthz", "").want(200)
 }
 
-// A fileOfRows is an answer that can be JSON and CSV.
+// A fileOfRows is an answer that can be JSON and a file.
 type fileOfRows struct {
-	Rows []int `json:"rows"`
-	csv  bool
+	Rows   []int `json:"rows"`
+	format FileFormat
 }
 
-func (f *fileOfRows) ContentType(wanted string) string {
-	if f.csv {
-		return MediaTypeCSV
+func (f *fileOfRows) ContentType(wanted string) string { return f.format.ContentType(wanted) }
+
+func (f *fileOfRows) WriteFile(w io.Writer) error {
+	file, err := f.format.BeginFile(w, "Rows", "row")
+	if err != nil {
+		return err
 	}
-	return wanted
-}
-
-func (f *fileOfRows) WriteCSV(w io.Writer) error {
-	_, err := io.WriteString(w, "row\n1\n")
-	return err
+	for _, row := range f.Rows {
+		if err := file.WriteRow(sheet.Int(int64(row))); err != nil {
+			return err
+		}
+	}
+	return file.Close()
 }
 
 func TestTheOperationSaysTheFormOfItsAnswer(t *testing.T) {
@@ -104,16 +108,18 @@ func TestTheOperationSaysTheFormOfItsAnswer(t *testing.T) {
 		o.Routes = []Routes{func(a *API) {
 			Register(a, Operation{ID: "rows", Method: http.MethodGet, Path: "/v1/rows", Tag: "Test", Summary: "Rows", Roles: []string{catalog.RoleAdmin}},
 				func(_ context.Context, in *struct {
-					CSV bool `query:"csv"`
+					Format string `query:"format"`
 				}) (*answer[*fileOfRows], error) {
-					return answered(&fileOfRows{Rows: []int{1}, csv: in.CSV}, nil)
+					return answered(&fileOfRows{Rows: []int{1}, format: FileFormat(in.Format)}, nil)
 				})
 		}}
 	})
 	for _, accept := range []string{"", "text/csv", "application/json", "text/html"} {
-		for path, want := range map[string]string{"/v1/rows": "application/json {\"rows\":[1]}\n", "/v1/rows?csv=true": MediaTypeCSV + " row\n1\n"} {
+		for path, want := range map[string]string{
+			"/v1/rows": "application/json {\"rows\":[1]}\n", "/v1/rows?format=csv": sheet.MediaTypeCSV + " row\n1\n", "/v1/rows?format=xlsx": sheet.MediaTypeXLSX + " PK\x03\x04",
+		} {
 			r := b.send(b.root, "GET", path, "", "Accept", accept).want(200)
-			if got := r.header.Get("Content-Type") + " " + string(r.body); got != want {
+			if got := r.header.Get("Content-Type") + " " + string(r.body); got[:min(len(got), len(want))] != want {
 				t.Errorf("%s with Accept %q: %q", path, accept, got)
 			}
 		}

@@ -22,6 +22,7 @@ type (
 	participationQuery struct {
 		ByID
 		PageQuery
+		Status string `query:"status" enum:"invited,applied,joined,rejected,unavailable"`
 	}
 	participationPatch struct {
 		ByCreator
@@ -31,12 +32,14 @@ type (
 
 func (a *API) participations() {
 	const path, one = "/v1/campaigns/{id}/creators", "/v1/campaigns/{id}/creators/{creator_id}"
-	writers := []string{catalog.RoleAdmin, catalog.RoleAdvertiser}
-	readers := []string{catalog.RoleAdmin, catalog.RoleAdvertiser, catalog.RoleCreator}
-	operation := func(roles []string, id, method, path, summary string, status int) Operation {
-		return Operation{ID: id, Method: method, Path: path, Tag: "Campaign creators", Summary: summary, Roles: roles, Status: status}
+	everybody := []string{catalog.RoleAdmin, catalog.RoleAdvertiser, catalog.RoleCreator}
+	operation := func(id, method, path, summary, description string) Operation {
+		return Operation{ID: id, Method: method, Path: path, Tag: "Campaign creators", Summary: summary, Description: description, Roles: everybody}
 	}
-	Register(a, operation(writers, "add-creator", http.MethodPost, path, "Add a creator to a campaign", http.StatusCreated),
+	add := operation("add-creator", http.MethodPost, path, "Add a creator to a campaign, or join it",
+		"A creator joins itself, with an empty body: it becomes joined, or applied where approval is manual; asking again changes nothing. A refusal has the code not_eligible and names every condition that is not met, or says what the campaign is waiting for. An advertiser invites; an admin makes creators join.")
+	add.Status, add.OptionalBody = http.StatusCreated, true
+	Register(a, add,
 		func(ctx context.Context, in *participationInput) (*made[catalog.Participation], error) {
 			p, err := a.catalog.AddCreator(ctx, ScopeOf(ctx), in.ID, in.Value())
 			if err != nil {
@@ -44,19 +47,20 @@ func (a *API) participations() {
 			}
 			return &made[catalog.Participation]{Location: "/v1/campaigns/" + p.CampaignID + "/creators/" + p.CreatorID, Body: p}, nil
 		})
-	Register(a, operation(readers, "list-campaign-creators", http.MethodGet, path, "List a campaign's creators", 0),
+	Register(a, operation("list-campaign-creators", http.MethodGet, path, "List a campaign's creators", ""),
 		func(ctx context.Context, in *participationQuery) (*listed[catalog.Participation], error) {
-			list, err := a.catalog.Participations(ctx, ScopeOf(ctx), in.ID, in.Page())
+			list, err := a.catalog.Participations(ctx, ScopeOf(ctx), in.ID, catalog.ParticipationFilter{Status: in.Status}, in.Page())
 			if err != nil {
 				return nil, err
 			}
 			return inPage(list, func(p catalog.Participation) catalog.Participation { return p }), nil
 		})
-	Register(a, operation(readers, "get-campaign-creator", http.MethodGet, one, "Read a creator's place in a campaign", 0),
+	Register(a, operation("get-campaign-creator", http.MethodGet, one, "Read a creator's place in a campaign", ""),
 		func(ctx context.Context, in *ByCreator) (*answer[catalog.Participation], error) {
 			return answered(a.catalog.Participation(ctx, ScopeOf(ctx), in.ID, in.CreatorID))
 		})
-	Register(a, operation(writers, "patch-campaign-creator", http.MethodPatch, one, "Change a creator's place in a campaign", 0),
+	Register(a, operation("patch-campaign-creator", http.MethodPatch, one, "Change a creator's place in a campaign",
+		"An advertiser approves (joined) or rejects who applied, and deselects (unavailable): the campaign is then hidden from the creator. A creator accepts an invitation (joined), declines or leaves (unavailable)."),
 		func(ctx context.Context, in *participationPatch) (*answer[catalog.Participation], error) {
 			return answered(a.catalog.PatchParticipation(ctx, ScopeOf(ctx), in.ID, in.CreatorID, bytes.Clone(in.RawBody)))
 		})

@@ -21,6 +21,9 @@ const problemMediaType = "application/problem+json"
 
 // The codes that only HTTP has. The domain's stand in attribution.
 const (
+	// CodeBusy refuses what would be one too many at a time. It is answered 503.
+	CodeBusy = "busy"
+
 	codeBodyIncomplete       = "body_incomplete"
 	codeBodyTimeout          = "body_timeout"
 	codeBodyTooLarge         = "body_too_large"
@@ -51,7 +54,9 @@ func statusOf(code string) int {
 	case codeBodyTimeout:
 		return http.StatusRequestTimeout
 	case attribution.CodeConflict, attribution.CodeTrackingDisabled, attribution.CodeSlugTaken,
-		attribution.CodeCampaignClosed, catalog.CodeCodeTaken, catalog.CodeCodePoolEmpty, codeSecretShownOnce:
+		attribution.CodeCampaignClosed, catalog.CodeCodeTaken, catalog.CodeCodePoolEmpty, codeSecretShownOnce,
+		catalog.CodeCampaignFinished, catalog.CodeCampaignPaused, catalog.CodeSelectionNotStarted, catalog.CodeRejected, catalog.CodeNotJoined,
+		catalog.CodeTaskState, catalog.CodePostsDisabled, catalog.CodeOnePostPerTask, catalog.CodeDraftRequired, catalog.CodeDraftWaiting, catalog.CodeDraftDecided:
 		return http.StatusConflict
 	case codeBodyTooLarge:
 		return http.StatusRequestEntityTooLarge
@@ -59,7 +64,7 @@ func statusOf(code string) int {
 		return http.StatusUnsupportedMediaType
 	case codeInternal:
 		return http.StatusInternalServerError
-	case codeNotReady, codeTimeout:
+	case CodeBusy, codeNotReady, codeTimeout:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusUnprocessableEntity
@@ -81,6 +86,30 @@ func titleOf(code string) string {
 		return "The slug is taken"
 	case attribution.CodeCampaignClosed:
 		return "The campaign is closed"
+	case catalog.CodeNotEligible:
+		return "The creator does not meet the campaign's conditions"
+	case catalog.CodeCampaignFinished:
+		return "The campaign has finished"
+	case catalog.CodeCampaignPaused:
+		return "The campaign is paused"
+	case catalog.CodeSelectionNotStarted:
+		return "The selection of creators has not started"
+	case catalog.CodeRejected:
+		return "The creator was rejected"
+	case catalog.CodeNotJoined:
+		return "The creator has not joined the campaign"
+	case catalog.CodeTaskState:
+		return "The task is in another state"
+	case catalog.CodePostsDisabled:
+		return "The campaign has no posts"
+	case catalog.CodeOnePostPerTask:
+		return "The task has its post"
+	case catalog.CodeDraftRequired:
+		return "An approved draft is needed"
+	case catalog.CodeDraftWaiting:
+		return "A draft is waiting"
+	case catalog.CodeDraftDecided:
+		return "The draft is decided on"
 	case catalog.CodeCodeTaken:
 		return "The code is taken"
 	case catalog.CodeCodePoolEmpty:
@@ -114,6 +143,17 @@ type problem struct {
 func (p *problem) GetStatus() int { return p.Status }
 
 func (p *problem) Error() string { return p.Detail }
+
+// retryAfterSeconds is when a client may try again what cannot be done now.
+const retryAfterSeconds = "5"
+
+// GetHeaders makes huma say when to try again.
+func (p *problem) GetHeaders() http.Header {
+	if p.Status != http.StatusServiceUnavailable {
+		return nil
+	}
+	return http.Header{"Retry-After": {retryAfterSeconds}}
+}
 
 // ContentType makes huma write a problem as one.
 func (p *problem) ContentType(string) string { return problemMediaType }

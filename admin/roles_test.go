@@ -78,6 +78,8 @@ func bodies(w world) map[string]string {
 		"patch-code":             `{"ends_at":"2100-01-01T00:00:00Z"}`,
 		"create-post":            `{"url":"https://www.tiktok.com/@mali/video/2"}`,
 		"patch-post":             `{"url":"https://www.tiktok.com/@mali/video/3"}`,
+		"create-draft":           `{"text":"And this","asset_urls":["https://files.example/1.jpg"]}`,
+		"return-draft":           `{"reason":"Name the product"}`,
 		"create-post-metrics":    `{"likes":3}`,
 		"fill-code-pool":         "POOL-1\n",
 		"create-terms-template":  `{"name":"Other","terms":{"events":{"sale":{"type":"flat","amount":"1"}}}}`,
@@ -104,6 +106,8 @@ func (w world) idOf(path string) string {
 		return w.code
 	case "posts":
 		return w.post
+	case "drafts":
+		return w.draft
 	case "terms-templates":
 		return w.template
 	default:
@@ -143,7 +147,7 @@ func TestRoleMatrix(t *testing.T) {
 				w := w
 				if caller.own && slices.Contains(op.Roles, caller.role) {
 					w = b.world() // what one caller archives is there for the next
-					caller.key = map[string]string{catalog.RoleCreator: w.creatorKey, catalog.RoleAdvertiser: w.advertiserKey, catalog.RoleAdmin: b.root}[caller.role]
+					caller.key = map[string]string{catalog.RoleCreator: w.creatorKey, catalog.RoleAdvertiser: w.advertiserKey, catalog.RoleAdmin: b.root, catalog.RoleIngest: w.ingestKey}[caller.role]
 					body = bodies(w)[id]
 				}
 				switch id {
@@ -153,6 +157,15 @@ func TestRoleMatrix(t *testing.T) {
 					_ = b.send(b.root, "POST", "/v1/campaigns/"+w.campaign+"/pause", "") // it may be paused already
 				case "add-creator":
 					body = `{"creator_id":"` + b.make("/v1/creators", `{"name":"New"}`) + `"}`
+					if caller.role == catalog.RoleCreator {
+						body = `{}` // itself
+					}
+				case "patch-campaign-creator":
+					if caller.role == catalog.RoleCreator {
+						body = `{"status":"unavailable"}`
+					}
+				case "create-draft":
+					w.task = b.make("/v1/tasks", bodies(w)["create-task"])
 				}
 				path := strings.NewReplacer("{id}", w.idOf(op.path), "{creator_id}", w.creator, "{secret_id}", w.secret).Replace(op.path)
 				b.checkCaller(op, caller.role, caller.own || shared[id], b.send(caller.key, op.method, path, body, "Content-Type", mediaTypeOf(body)), w)

@@ -56,11 +56,18 @@ type Decision struct {
 // Decide says who earned a conversion. The same case, its touches in any order,
 // gives the same decision.
 func Decide(input *Case) *Decision {
-	d := &decider{input: input, conversion: input.Conversion}
+	d := decider{input: input, conversion: input.Conversion}
 	if input.Conversion.ForcedCreatorID != "" && input.Forced != nil {
+		if d.inCurrency(input.Campaigns[input.Forced.CampaignID].Currency) == nil {
+			d.codeWhy = ReasonCurrencyMismatch
+			return d.creditNobody()
+		}
 		d.trace.Rule = ReferralForced
 		return d.creditTask(input.Forced, ReferralForced)
 	}
+	var contenders [usualTouches]contender
+	var numbers [2 * usualTouches]int
+	d.contenders, d.eligible, d.competing = contenders[:0], numbers[:0:usualTouches], numbers[usualTouches:usualTouches]
 	d.sortTouches()
 	d.chooseCompetitors()
 	if d.codeCredited() {
@@ -78,68 +85,109 @@ func Decide(input *Case) *Decision {
 type decider struct {
 	input      *Case
 	conversion *Conversion
-	touches    []Touch // oldest first
-	eligible   []int   // indexes into touches, oldest first
-	competing  []int   // of the best tier, one per task
+	contenders []contender // oldest first
+	eligible   []int       // indexes into contenders, oldest first
+	competing  []int       // of the best tier, one per task
 	model      string
 	weights    []int64 // of competing
-	codeWhy    string  // why the code earns nothing
+	codeWhy    string  // why the code, or a forced credit, earns nothing
 	trace      Trace
+	due        campaignSchedule // of the campaign that was credited last
 }
 
+// A contender is a touch and what it is judged by.
+type contender struct {
+	touch    *Touch
+	campaign *CampaignCase // nil: none that is known
+	creator  *CreatorCase  // nil: never took part
+	tier     int           // of an eligible one; 0 is the best
+}
+
+// usualTouches is how many touches a decision has room for before it asks for
+// more.
+const usualTouches = 8
+
+// sortTouches puts the touches in order, each once, and tests them.
 func (d *decider) sortTouches() {
-	d.touches = slices.Clone(d.input.Touches)
-	slices.SortFunc(d.touches, func(a, b Touch) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ClickID, b.ClickID))
+	for i := range d.input.Touches {
+		d.contenders = append(d.contenders, contender{touch: &d.input.Touches[i]})
+	}
+	slices.SortFunc(d.contenders, func(a, b contender) int {
+		return cmp.Or(cmp.Compare(a.touch.At, b.touch.At), cmp.Compare(a.touch.ClickID, b.touch.ClickID), namedFirst(a.touch.Named, b.touch.Named))
 	})
-	d.touches = slices.CompactFunc(d.touches, func(a, b Touch) bool { return a.ClickID == b.ClickID })
-	d.trace.Candidates = make([]Candidate, len(d.touches))
-	for i := range d.touches {
-		t := &d.touches[i]
-		d.trace.Candidates[i] = candidateOf(t)
-		if why := d.ineligible(t); why != "" {
+	d.contenders = slices.CompactFunc(d.contenders, func(a, b contender) bool { return a.touch.ClickID == b.touch.ClickID })
+	d.trace.Candidates = make([]Candidate, len(d.contenders))
+	for i := range d.contenders {
+		c := &d.contenders[i]
+		if c.campaign = d.input.Campaigns[c.touch.CampaignID]; c.campaign != nil {
+			c.creator = c.campaign.Creators[c.touch.CreatorID]
+		}
+		d.trace.Candidates[i].put(c.touch)
+		if why := d.ineligible(c); why != "" {
 			d.trace.Candidates[i].Outcome, d.trace.Candidates[i].Reason = OutcomeIneligible, why
 			continue
 		}
+		c.tier = c.creator.tier()
 		d.eligible = append(d.eligible, i)
 	}
+}
+
+func namedFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // chooseCompetitors keeps the touches of the best tier, finds the model, and
 // keeps one touch per creator and task: its latest, for first its earliest.
 func (d *decider) chooseCompetitors() {
-	best := worstTier
+	best, latest := worstTier, -1
 	for _, i := range d.eligible {
-		best = min(best, d.tierOf(i))
-	}
-	var inTier []int
-	for _, i := range d.eligible {
-		if d.tierOf(i) == best {
-			inTier = append(inTier, i)
-		} else {
-			d.lose(i, "lower_tier")
+		if tier := d.contenders[i].tier; tier <= best {
+			best, latest = tier, i
 		}
 	}
-	if len(inTier) == 0 {
+	if latest < 0 {
 		return
 	}
-	d.model = d.campaignOf(inTier[len(inTier)-1]).Terms.Model
-	for n, i := range inTier {
-		others := inTier[n+1:]
-		if d.model == ModelFirst {
-			others = inTier[:n]
+	d.model = d.contenders[latest].campaign.Terms.Model
+	for n, i := range d.eligible {
+		if d.contenders[i].tier != best {
+			d.lose(i, "lower_tier")
+			continue
 		}
-		if slices.ContainsFunc(others, func(j int) bool { return d.sameTask(i, j) }) {
+		others := d.eligible[n+1:]
+		if d.model == ModelFirst {
+			others = d.eligible[:n]
+		}
+		if d.alsoOf(others, i) {
 			d.lose(i, "same_task")
 			continue
 		}
 		d.competing = append(d.competing, i)
 	}
-	touchedMs := make([]int64, len(d.competing))
-	for n, i := range d.competing {
-		touchedMs[n] = int64(d.touches[i].At)
+	var memory [usualTouches]int64
+	touchedMs := memory[:0]
+	for _, i := range d.competing {
+		touchedMs = append(touchedMs, int64(d.contenders[i].touch.At))
 	}
 	d.weights = creditWeights(d.model, touchedMs, int64(d.conversion.EventTime))
+}
+
+// alsoOf reports whether others have a touch of the same tier, creator and task.
+func (d *decider) alsoOf(others []int, i int) bool {
+	c := &d.contenders[i]
+	for _, n := range others {
+		other := &d.contenders[n]
+		if other.tier == c.tier && other.touch.TaskID == c.touch.TaskID && other.touch.CreatorID == c.touch.CreatorID {
+			return true
+		}
+	}
+	return false
 }
 
 // codeCredited reports whether the conversion's code takes the credit under its
@@ -150,24 +198,24 @@ func (d *decider) codeCredited() bool {
 	}
 	code := d.input.Code
 	if d.codeWhy = d.codeIneligible(code); d.codeWhy != "" {
-		d.trace.code(d.conversion.Code, d.codeWhy)
+		d.trace.code(d.conversion.Code, code, d.codeWhy)
 		return false
 	}
 	satisfied := false
 	switch d.input.Campaigns[code.CampaignID].Terms.CodePolicy {
 	case "involved":
-		satisfied = slices.ContainsFunc(d.eligible, func(i int) bool { return d.touches[i].CreatorID == code.CreatorID })
+		satisfied = slices.ContainsFunc(d.eligible, func(i int) bool { return d.contenders[i].touch.CreatorID == code.CreatorID })
 	case "winner":
-		satisfied = len(d.competing) > 0 && d.touches[d.competing[winnerOf(d.weights)]].CreatorID == code.CreatorID
+		satisfied = len(d.competing) > 0 && d.contenders[d.competing[winnerOf(d.weights)]].touch.CreatorID == code.CreatorID
 	default:
 		satisfied = true
 	}
 	if !satisfied {
 		d.codeWhy = ReasonCodeNotInvolved
-		d.trace.code(d.conversion.Code, d.codeWhy)
+		d.trace.code(d.conversion.Code, code, d.codeWhy)
 		return false
 	}
-	d.trace.code(d.conversion.Code, "")
+	d.trace.code(d.conversion.Code, code, "")
 	return true
 }
 
@@ -177,41 +225,56 @@ func (d *decider) creditTask(task *PromoCode, referral string) *Decision {
 		d.lose(i, "code_credited")
 	}
 	campaign := d.input.Campaigns[task.CampaignID]
-	credit := d.credit(campaign, task.CreatorID, whole)
+	credits := make([]Credit, 1)
+	credit := &credits[0]
+	d.fill(credit, campaign, task.CreatorID, whole)
 	credit.TaskID, credit.Platform, credit.CodeID, credit.Code = task.TaskID, task.Platform, task.ID, task.Code
 	credit.Referral, credit.Model = referral, campaign.Terms.Model
-	conversion := d.inCurrency(campaign.Currency)
-	credit.AmountMinor = conversion.AmountMinor
-	credit.IntendedMinor = d.payoutOf(campaign, task.CreatorID, task.Code).minor(whole)
-	return d.decided([]Credit{credit})
+	credit.AmountMinor = d.inCurrency(campaign.Currency).AmountMinor
+	credit.IntendedMinor = d.payoutOf(campaign, campaign.Creators[task.CreatorID], task.Code).minor(whole)
+	return d.decided(credits)
 }
 
 // creditTouches shares the conversion among the competing touches.
 func (d *decider) creditTouches() *Decision {
-	sum := int64(0)
+	sum, credited := int64(0), 0
 	for _, w := range d.weights {
 		sum += w
+		if w != 0 {
+			credited++
+		}
 	}
 	code := ""
 	if d.input.Code != nil {
 		code = d.input.Code.Code
 	}
-	var credits []Credit
-	var payouts []*exactPayout
+	credits := make([]Credit, 0, credited)
+	var payoutMemory [usualTouches]exactPayout
+	var amountMemory [usualTouches]int64
+	payouts, amounts := payoutMemory[:0], amountMemory[:0]
+	var before *contender // the one credited before, whose payout may be the same
 	for n, i := range d.competing {
 		if d.weights[n] == 0 {
 			d.lose(i, "no_credit_under_"+d.model)
 			continue
 		}
-		t := &d.touches[i]
-		campaign := d.campaignOf(i)
-		credit := d.credit(campaign, t.CreatorID, reduced(d.weights[n], sum))
+		c := &d.contenders[i]
+		if before == nil || before.campaign.Currency != c.campaign.Currency {
+			amounts = appendSplit(amounts[:0], d.inCurrency(c.campaign.Currency).AmountMinor, d.weights)
+		}
+		if before != nil && before.campaign == c.campaign && before.creator.Override == c.creator.Override {
+			payouts = append(payouts, payouts[len(payouts)-1])
+		} else {
+			payouts = append(payouts, d.payoutOf(c.campaign, c.creator, code))
+		}
+		credits = credits[:len(credits)+1]
+		credit, t := &credits[len(credits)-1], c.touch
+		d.fill(credit, c.campaign, t.CreatorID, reduced(d.weights[n], sum))
 		credit.TaskID, credit.Platform, credit.LinkID, credit.PostID = t.TaskID, t.Platform, t.LinkID, t.PostID
 		credit.ClickID, credit.ClickTime, credit.Referral, credit.Model = t.ClickID, t.At, ReferralClick, d.model
-		credit.AmountMinor = splitByWeight(d.inCurrency(campaign.Currency).AmountMinor, d.weights)[n]
-		credits = append(credits, credit)
-		payouts = append(payouts, d.payoutOf(campaign, t.CreatorID, code))
-		d.trace.Candidates[i].Outcome, d.trace.Candidates[i].Credit = OutcomeCredited, credit.Share.String()
+		credit.AmountMinor = amounts[n]
+		d.trace.Candidates[i].Outcome, d.trace.Candidates[i].Credit = OutcomeCredited, credit.Share
+		before = c
 	}
 	sharePayouts(credits, payouts, d.weights)
 	return d.decided(credits)
@@ -220,10 +283,10 @@ func (d *decider) creditTouches() *Decision {
 // sharePayouts sets what each credit is to be paid. Where all would be paid the
 // same for the whole conversion, in one currency, the parts sum to that exactly;
 // else each is rounded by itself.
-func sharePayouts(credits []Credit, payouts []*exactPayout, weights []int64) {
+func sharePayouts(credits []Credit, payouts []exactPayout, weights []int64) {
 	equal := true
 	for n := range credits {
-		equal = equal && payouts[n].micro.Cmp(&payouts[0].micro) == 0 && credits[n].Currency == credits[0].Currency
+		equal = equal && payouts[n] == payouts[0] && credits[n].Currency == credits[0].Currency
 	}
 	if !equal {
 		for n := range credits {
@@ -231,8 +294,14 @@ func sharePayouts(credits []Credit, payouts []*exactPayout, weights []int64) {
 		}
 		return
 	}
-	credited := slices.DeleteFunc(slices.Clone(weights), func(w int64) bool { return w == 0 })
-	for n, part := range splitByWeight(payouts[0].minor(whole), credited) {
+	var memory [2 * usualTouches]int64
+	credited := memory[:0:usualTouches]
+	for _, w := range weights {
+		if w != 0 {
+			credited = append(credited, w)
+		}
+	}
+	for n, part := range appendSplit(memory[usualTouches:usualTouches], payouts[0].minor(whole), credited) {
 		credits[n].IntendedMinor = part
 	}
 }
@@ -244,8 +313,8 @@ func (d *decider) creditNobody() *Decision {
 	if d.codeWhy != "" {
 		reason = d.codeWhy
 	}
-	for i := len(d.touches) - 1; i >= 0; i-- {
-		if d.touches[i].Named {
+	for i := range slices.Backward(d.contenders) {
+		if d.contenders[i].touch.Named {
 			reason = d.trace.Candidates[i].Reason
 			break
 		}
@@ -254,18 +323,25 @@ func (d *decider) creditNobody() *Decision {
 	return &Decision{Reason: reason, Trace: d.trace}
 }
 
-// credit is what every credit of a campaign has.
-func (d *decider) credit(campaign *CampaignCase, creatorID string, share Fraction) Credit {
-	lockAt := campaign.Terms.Lock.After(d.conversion.scheduleFrom(), campaign.Zone)
-	return Credit{
-		CampaignID: campaign.ID, CreatorID: creatorID, Share: share, Currency: campaign.Currency,
-		TermsVersion: campaign.TermsVersion, LockAt: lockAt, PayAt: campaign.Terms.Pay.After(lockAt, campaign.Zone),
+// fill puts in what every credit of a campaign has.
+func (d *decider) fill(credit *Credit, campaign *CampaignCase, creatorID string, share Fraction) {
+	if d.due.campaign != campaign {
+		lockAt := campaign.Terms.Lock.After(d.conversion.scheduleFrom(), campaign.Zone)
+		d.due = campaignSchedule{campaign, lockAt, campaign.Terms.Pay.After(lockAt, campaign.Zone)}
 	}
+	credit.CampaignID, credit.CreatorID, credit.Share, credit.Currency = campaign.ID, creatorID, share, campaign.Currency
+	credit.TermsVersion, credit.LockAt, credit.PayAt = campaign.TermsVersion, d.due.lockAt, d.due.payAt
 }
 
-func (d *decider) payoutOf(campaign *CampaignCase, creatorID, code string) *exactPayout {
+// A campaignSchedule is when the conversion's actions of a campaign are due.
+type campaignSchedule struct {
+	campaign      *CampaignCase
+	lockAt, payAt Instant
+}
+
+func (d *decider) payoutOf(campaign *CampaignCase, creator *CreatorCase, code string) exactPayout {
 	var override *TermsOverride
-	if creator := campaign.Creators[creatorID]; creator != nil {
+	if creator != nil {
 		override = creator.Override
 	}
 	return wholePayout(d.inCurrency(campaign.Currency), &campaign.Terms, override, code, campaign.Currency)
@@ -273,8 +349,9 @@ func (d *decider) payoutOf(campaign *CampaignCase, creatorID, code string) *exac
 
 func (d *decider) decided(credits []Credit) *Decision {
 	d.trace.Model = credits[0].Model
+	d.trace.Credits = make([]CreditTrace, len(credits))
 	for i := range credits {
-		d.trace.Credits = append(d.trace.Credits, creditTraceOf(&credits[i]))
+		d.trace.Credits[i].put(&credits[i])
 	}
 	return &Decision{Credits: credits, Trace: d.trace}
 }
@@ -288,26 +365,20 @@ func (d *decider) inCurrency(currency string) *Conversion {
 	return d.input.Converted[currency]
 }
 
-func (d *decider) campaignOf(i int) *CampaignCase { return d.input.Campaigns[d.touches[i].CampaignID] }
-
-func (d *decider) sameTask(i, j int) bool {
-	return d.touches[i].CreatorID == d.touches[j].CreatorID && d.touches[i].TaskID == d.touches[j].TaskID
-}
-
 func (d *decider) lose(i int, why string) {
 	d.trace.Candidates[i].Outcome, d.trace.Candidates[i].Reason = OutcomeLost, why
 }
 
-// The tiers, best first.
-var tiers = []string{"preferred", "standard", "low"}
-
 const worstTier = 3
 
-// tierOf ranks the participation of a touch's creator; 0 is the best.
-func (d *decider) tierOf(i int) int {
-	t := &d.touches[i]
-	if rank := slices.Index(tiers, d.input.Campaigns[t.CampaignID].Creators[t.CreatorID].Tier); rank >= 0 {
-		return rank
+// tier ranks the participation; 0 is the best.
+func (c *CreatorCase) tier() int {
+	switch c.Tier {
+	case "preferred":
+		return 0
+	case "low":
+		return 2
+	default:
+		return 1
 	}
-	return slices.Index(tiers, "standard")
 }

@@ -85,6 +85,17 @@ func TestCreditsAndMoneyAreConserved(t *testing.T) {
 	})
 }
 
+func TestForcedCreditWithoutARateIsNone(t *testing.T) {
+	decision := Decide(&Case{
+		Conversion: &Conversion{Event: "sale", AmountMinor: 100, Currency: "EUR", ForcedCreatorID: "a"},
+		Forced:     &PromoCode{TaskID: "t", CreatorID: "a", CampaignID: "c"},
+		Campaigns:  map[string]*CampaignCase{"c": liveCampaign("c", percent("0.10"), "a")},
+	})
+	if len(decision.Credits) != 0 || decision.Reason != ReasonCurrencyMismatch {
+		t.Errorf("decided %+v", decision)
+	}
+}
+
 func BenchmarkDecideFiveTouches(b *testing.B) {
 	terms := percent("0.10")
 	terms.Model = "linear"

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,29 +31,33 @@ func (d *Decimal) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// wideExponents lists the currencies whose minor unit is not a hundredth
-// (ISO 4217). Every other three-letter code has two decimals.
-var wideExponents = map[string]int{
-	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
-	"RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-	"CLF": 4, "UYW": 4,
-}
-
-// currencies are the active ISO 4217 codes with two decimals.
-var currencies = strings.Fields(`AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN
-BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD
-HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR
-MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS
-SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG`)
+// exponents are the decimals of the active ISO 4217 codes.
+var exponents = func() map[string]int8 {
+	all := map[string]int8{}
+	for decimals, codes := range map[int8]string{
+		0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+		2: `AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP
+			CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR
+			JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN
+			NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP
+			SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG`,
+		3: "BHD IQD JOD KWD LYD OMR TND",
+		4: "CLF UYW",
+	} {
+		for _, code := range strings.Fields(codes) {
+			all[code] = decimals
+		}
+	}
+	return all
+}()
 
 // CurrencyExponent returns how many decimals the currency's minor unit has
 // (ISO 4217), and whether the code is known.
 func CurrencyExponent(currency string) (int, bool) {
-	if exponent, wide := wideExponents[currency]; wide {
-		return exponent, true
+	if exponent, known := exponents[currency]; known {
+		return int(exponent), true
 	}
-	return 2, slices.Contains(currencies, currency)
+	return 2, false
 }
 
 // ParseMoney reads a decimal amount into minor units of the currency. More
@@ -80,6 +82,51 @@ func FormatMoney(minor int64, currency string) string {
 	exponent, _ := CurrencyExponent(currency)
 	return formatScaled(minor, exponent)
 }
+
+// An Amount is money that is not written yet: minor units and the decimals of
+// their currency. The zero Amount is none, and is written as "".
+type Amount struct {
+	minor int64
+	form  int8 // its decimals and one
+}
+
+// AmountOf is an amount of a currency.
+func AmountOf(minor int64, currency string) Amount {
+	exponent, _ := CurrencyExponent(currency)
+	return Amount{minor, int8(exponent) + 1}
+}
+
+// String writes the amount as FormatMoney does.
+func (a Amount) String() string {
+	if a.form == 0 {
+		return ""
+	}
+	return formatScaled(a.minor, int(a.form)-1)
+}
+
+// MarshalText writes the amount.
+func (a Amount) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote: its decimals tell the currency's.
+func (a *Amount) UnmarshalText(text []byte) error {
+	*a = Amount{}
+	if len(text) == 0 {
+		return nil
+	}
+	decimals := 0
+	if point := bytes.IndexByte(text, '.'); point >= 0 {
+		decimals = len(text) - point - 1
+	}
+	minor, err := strconv.ParseInt(string(bytes.Replace(text, []byte("."), nil, 1)), 10, 64)
+	if err != nil || decimals > maxDecimals {
+		return fmt.Errorf("must be an amount such as 12.50")
+	}
+	*a = Amount{minor, int8(decimals) + 1}
+	return nil
+}
+
+// maxDecimals are the most that a currency has.
+const maxDecimals = 4
 
 // rateDecimals is the precision of a rate: a millionth.
 const rateDecimals = 6
@@ -107,18 +154,28 @@ func (r Rate) String() string {
 
 func parseScaled(s string, exponent int) (int64, error) {
 	digits, negative := strings.CutPrefix(s, "-")
-	whole, fraction, hasPoint := strings.Cut(digits, ".")
-	if whole == "" || (hasPoint && fraction == "") || len(fraction) > exponent {
+	n, seen, decimals := int64(0), 0, -1 // decimals: digits behind the point; -1: no point yet
+	for i := range len(digits) {
+		c := digits[i]
+		switch {
+		case c == '.' && decimals < 0 && seen > 0:
+			decimals = 0
+			continue
+		case c < '0' || c > '9' || decimals == exponent:
+			return 0, strconv.ErrSyntax
+		case decimals >= 0:
+			decimals++
+		}
+		seen++
+		n = min(n*10+int64(c-'0'), maxMinor+1) // too much stays too much
+	}
+	if seen == 0 || decimals == 0 {
 		return 0, strconv.ErrSyntax
 	}
-	all := whole + fraction + strings.Repeat("0", exponent-len(fraction))
-	for i := range len(all) {
-		if all[i] < '0' || all[i] > '9' {
-			return 0, strconv.ErrSyntax
-		}
+	for range exponent - max(decimals, 0) {
+		n = min(n*10, maxMinor+1)
 	}
-	n, err := strconv.ParseInt(all, 10, 64)
-	if err != nil || n > maxMinor {
+	if n > maxMinor {
 		return 0, strconv.ErrRange
 	}
 	if negative {
@@ -131,14 +188,27 @@ func parseScaled(s string, exponent int) (int64, error) {
 const maxMinor = 1_000_000_000_000_000
 
 func formatScaled(n int64, exponent int) string {
-	sign := ""
+	var memory [24]byte
+	return string(appendScaled(memory[:0], n, exponent))
+}
+
+func appendScaled(dst []byte, n int64, exponent int) []byte {
 	u := uint64(n)
 	if n < 0 {
-		sign, u = "-", -u
+		dst, u = append(dst, '-'), -u
 	}
+	unit := uint64(1)
+	for range exponent {
+		unit *= 10
+	}
+	dst = strconv.AppendUint(dst, u/unit, 10)
 	if exponent == 0 {
-		return sign + strconv.FormatUint(u, 10)
+		return dst
 	}
-	unit := uint64(math.Pow10(exponent))
-	return fmt.Sprintf("%s%d.%0*d", sign, u/unit, exponent, u%unit)
+	dst = append(dst, '.')
+	for rest := u % unit; unit > 1; rest %= unit {
+		unit /= 10
+		dst = append(dst, byte('0'+rest/unit))
+	}
+	return dst
 }

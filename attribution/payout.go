@@ -1,52 +1,48 @@
 package attribution
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 )
 
-// An exactPayout is a payout before rounding, in millionths of a minor unit: the
-// sum over an order's lines of a share of each line, or of flat amounts.
-type exactPayout struct{ micro big.Int }
-
-// microPerMinor is how many parts of an exactPayout make a minor unit.
-const microPerMinor = int64(RateOne)
-
 // wholePayout is what terms would pay one creator for the whole conversion. Of
 // the rules for a line, the matching group of the lowest rank wins, then the
 // creator's override, then the event's rule.
-func wholePayout(c *Conversion, terms *Terms, override *TermsOverride, code, currency string) *exactPayout {
+func wholePayout(c *Conversion, terms *Terms, override *TermsOverride, code, currency string) exactPayout {
 	standard := terms.Events[c.Event]
 	if override != nil {
 		if own, given := override.Events[c.Event]; given {
 			standard = own
 		}
 	}
-	groups := slices.SortedFunc(slices.Values(terms.Groups), func(a, b PayoutGroup) int { return a.Rank - b.Rank })
-	sum := new(exactPayout)
+	var sum exactPayout
 	if len(c.Items) == 0 {
-		sum.add(ruleFor(groups, standard, c, code, nil), c.BaseMinor(), 1, currency)
+		rule := terms.ruleFor(&standard, c, code, nil)
+		sum.add(rule.of(c.BaseMinor(), 1, currency))
 		return sum
 	}
 	weights := make([]int64, len(c.Items))
-	for i, item := range c.Items {
-		weights[i] = max(0, item.PriceMinor*item.Quantity-item.DiscountMinor)
+	for i := range c.Items {
+		weights[i] = max(0, c.Items[i].PriceMinor*c.Items[i].Quantity-c.Items[i].DiscountMinor)
 	}
 	for i, base := range splitByWeight(c.BaseMinor(), weights) {
-		item := &c.Items[i]
-		sum.add(ruleFor(groups, standard, c, code, item), base, item.Quantity, currency)
+		rule := terms.ruleFor(&standard, c, code, &c.Items[i])
+		sum.add(rule.of(base, c.Items[i].Quantity, currency))
 	}
 	return sum
 }
 
-func ruleFor(groups []PayoutGroup, standard Payout, c *Conversion, code string, item *Item) Payout {
-	for _, g := range groups {
-		if g.Match.matches(c, code, item) {
-			return g.Payout
+// ruleFor finds the matching group of the lowest rank, or the standard.
+func (t *Terms) ruleFor(standard *Payout, c *Conversion, code string, item *Item) *Payout {
+	best := standard
+	lowest := 0
+	for i := range t.Groups {
+		g := &t.Groups[i]
+		if (best == standard || g.Rank < lowest) && g.Match.matches(c, code, item) {
+			best, lowest = &g.Payout, g.Rank
 		}
 	}
-	return standard
+	return best
 }
 
 // matches reports whether every given field of the group has the conversion's,
@@ -64,43 +60,37 @@ func among(allowed []string, value string) bool {
 	return len(allowed) == 0 || slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, value) })
 }
 
-// add adds what a rule pays for a base, or for units at a flat amount. The rule
-// was checked when its terms were made.
-func (e *exactPayout) add(rule Payout, baseMinor, units int64, currency string) {
-	var term big.Int
-	switch rule.Type {
+// of is what a rule pays for a base, or for units at a flat amount. The rule was
+// checked when its terms were made; neither base nor units are negative.
+func (p *Payout) of(baseMinor, units int64, currency string) exactPayout {
+	switch p.Type {
 	case "percent":
-		rate, _ := ParseRate(rule.Rate)
-		term.Mul(big.NewInt(baseMinor), big.NewInt(int64(rate)))
+		rate, _ := ParseRate(p.Rate)
+		return microProduct(baseMinor, int64(rate), 1)
 	case "flat":
-		flat, _ := ParseMoney(rule.Amount, currency)
-		term.Mul(big.NewInt(flat), big.NewInt(units))
-		term.Mul(&term, big.NewInt(microPerMinor))
+		flat, _ := ParseMoney(p.Amount, currency)
+		return microProduct(flat, units, microPerMinor)
 	}
-	e.micro.Add(&e.micro, &term)
-}
-
-// minor rounds credit × the payout to minor units, half away from zero.
-func (e *exactPayout) minor(credit Fraction) int64 {
-	var num, den, twice big.Int
-	num.Mul(&e.micro, big.NewInt(credit.Num))
-	den.Mul(big.NewInt(microPerMinor), big.NewInt(credit.Den))
-	// floor((2·num + den) / (2·den)) rounds a non-negative quotient half up.
-	twice.Lsh(&num, 1)
-	twice.Add(&twice, &den)
-	den.Lsh(&den, 1)
-	return twice.Quo(&twice, &den).Int64()
+	return exactPayout{}
 }
 
 // CostMinor is what a payout costs the advertiser: payout ÷ (1 − margin rate −
 // agency margin rate), rounded half away from zero. The rates leave something.
 func CostMinor(payoutMinor int64, margin, agency Rate) int64 {
-	kept := int64(RateOne - margin - agency)
-	var num, quotient, remainder big.Int
-	num.Mul(big.NewInt(payoutMinor), big.NewInt(int64(RateOne)))
-	quotient.QuoRem(&num, big.NewInt(kept), &remainder)
-	if remainder.Abs(&remainder); remainder.Int64()*2 >= kept {
-		quotient.Add(&quotient, big.NewInt(int64(num.Sign())))
+	cost := divideHalfUp(magnitude(payoutMinor), uint64(RateOne), uint64(RateOne-margin-agency), maxCostMinor)
+	if payoutMinor < 0 {
+		return -cost
 	}
-	return quotient.Int64()
+	return cost
+}
+
+// maxCostMinor keeps the cost of the largest payout under the smallest rest of
+// margins from overflow.
+const maxCostMinor = 1_000 * maxMinor
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
 }

@@ -16,9 +16,11 @@ type Problem struct {
 }
 
 // A FieldProblem says what is wrong with one field. Location is the path a
-// client sees, for example "body.terms.lock.days".
+// client sees, for example "body.terms.lock.days". Code is stable and names the
+// rule, where a field can fail several that a client tells apart.
 type FieldProblem struct {
 	Location string `json:"location"`
+	Code     string `json:"code,omitempty"`
 	Message  string `json:"message"`
 }
 
@@ -63,7 +65,7 @@ type Checker struct{ fields []FieldProblem }
 
 // Add records a failed field.
 func (c *Checker) Add(location, format string, args ...any) {
-	c.fields = append(c.fields, FieldProblem{location, fmt.Sprintf(format, args...)})
+	c.fields = append(c.fields, FieldProblem{Location: location, Message: fmt.Sprintf(format, args...)})
 }
 
 // Require records a failed field unless ok.

@@ -1,10 +1,6 @@
 package attribution
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-)
+import "slices"
 
 // Reprice prices credits that were decided earlier for the conversion as it is
 // now, amended by a later report or by hand: who is credited and in which share
@@ -14,7 +10,7 @@ func Reprice(input *Case, credits []Credit) []Credit {
 	d := &decider{input: input, conversion: input.Conversion}
 	priced := slices.Clone(credits)
 	weights, complete := commonWeights(priced)
-	payouts := make([]*exactPayout, len(priced))
+	payouts := make([]exactPayout, len(priced))
 	for n := range priced {
 		c := &priced[n]
 		campaign := input.Campaigns[c.CampaignID]
@@ -23,7 +19,7 @@ func Reprice(input *Case, credits []Credit) []Credit {
 			code = input.Code.Code
 		}
 		c.AmountMinor = splitByWeight(d.inCurrency(campaign.Currency).AmountMinor, weights)[n]
-		payouts[n] = d.payoutOf(campaign, c.CreatorID, code)
+		payouts[n] = d.payoutOf(campaign, campaign.Creators[c.CreatorID], code)
 		c.IntendedMinor = payouts[n].minor(c.Share)
 	}
 	if complete && len(priced) > 0 {
@@ -49,20 +45,4 @@ func commonWeights(credits []Credit) (weights []int64, complete bool) {
 		return weights, true
 	}
 	return append(weights, left), false
-}
-
-// ParseFraction reads what Fraction.String wrote; anything else is zero.
-func ParseFraction(text string) Fraction {
-	num, den, split := strings.Cut(text, "/")
-	f := Fraction{Den: 1}
-	var err error
-	if f.Num, err = strconv.ParseInt(num, 10, 64); err != nil {
-		return Fraction{Den: 1}
-	}
-	if split {
-		if f.Den, err = strconv.ParseInt(den, 10, 64); err != nil || f.Den <= 0 {
-			return Fraction{Den: 1}
-		}
-	}
-	return f
 }

@@ -106,8 +106,8 @@ func (c *CampaignCase) unpayableAt(at Instant) Unpayable {
 
 // ineligible tests a touch in the order of the rules and returns the first
 // failure, or "".
-func (d *decider) ineligible(t *Touch) string {
-	campaign := d.input.Campaigns[t.CampaignID]
+func (d *decider) ineligible(c *contender) string {
+	t, campaign := c.touch, c.campaign
 	switch {
 	case t.Forged || campaign == nil:
 		return ReasonClickForged
@@ -126,7 +126,7 @@ func (d *decider) ineligible(t *Touch) string {
 	if t.Unpayable == LinkExpired {
 		return LinkExpired.String()
 	}
-	return d.outOfTerms(campaign, t.CreatorID)
+	return d.outOfTerms(campaign, c.creator)
 }
 
 // codeIneligible tests a code the same way, as of the event time.
@@ -141,14 +141,14 @@ func (d *decider) codeIneligible(code *PromoCode) string {
 	if why := campaign.unpayableAt(d.conversion.EventTime); why != Payable {
 		return why.String()
 	}
-	return d.outOfTerms(campaign, code.CreatorID)
+	return d.outOfTerms(campaign, campaign.Creators[code.CreatorID])
 }
 
 // outOfTerms are the tests that touches and codes share.
-func (d *decider) outOfTerms(campaign *CampaignCase, creatorID string) string {
+func (d *decider) outOfTerms(campaign *CampaignCase, creator *CreatorCase) string {
 	_, inTerms := campaign.Terms.Events[d.conversion.Event]
 	switch {
-	case !campaign.Creators[creatorID].JoinedAt(d.conversion.EventTime):
+	case !creator.JoinedAt(d.conversion.EventTime):
 		return ReasonCreatorNotJoined
 	case !inTerms:
 		return ReasonEventNotInTerms

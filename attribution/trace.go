@@ -31,57 +31,65 @@ type Trace struct {
 
 // A Candidate is one touch and what became of it.
 type Candidate struct {
-	ClickID    string  `json:"click_id"`
-	Time       Instant `json:"time,omitzero"`
-	LinkID     string  `json:"link_id,omitempty"`
-	TaskID     string  `json:"task_id,omitempty"`
-	CreatorID  string  `json:"creator_id,omitempty"`
-	CampaignID string  `json:"campaign_id,omitempty"`
-	Verdict    string  `json:"verdict,omitempty"`
-	Named      bool    `json:"named" doc:"By the conversion; else known of its customer"`
-	Outcome    string  `json:"outcome" doc:"credited, lost or ineligible"`
-	Reason     string  `json:"reason,omitempty"`
-	Credit     string  `json:"credit,omitempty"`
+	ClickID    string   `json:"click_id"`
+	Time       Instant  `json:"time,omitzero"`
+	LinkID     string   `json:"link_id,omitempty"`
+	TaskID     string   `json:"task_id,omitempty"`
+	CreatorID  string   `json:"creator_id,omitempty"`
+	CampaignID string   `json:"campaign_id,omitempty"`
+	Platform   string   `json:"platform,omitempty"`
+	Verdict    string   `json:"verdict,omitempty"`
+	Named      bool     `json:"named" doc:"By the conversion; else known of its customer"`
+	Outcome    string   `json:"outcome" doc:"credited, lost or ineligible"`
+	Reason     string   `json:"reason,omitempty"`
+	Credit     Fraction `json:"credit,omitzero"`
 }
 
-// A CodeTrace is the code a conversion brought and why it was only noted.
+// A CodeTrace is the code a conversion brought, whose it is, and why it was only
+// noted.
 type CodeTrace struct {
-	Code     string `json:"code"`
-	Credited bool   `json:"credited"`
-	Reason   string `json:"reason,omitempty"`
+	Code       string `json:"code"`
+	Credited   bool   `json:"credited"`
+	Reason     string `json:"reason,omitempty"`
+	TaskID     string `json:"task_id,omitempty"`
+	CreatorID  string `json:"creator_id,omitempty"`
+	CampaignID string `json:"campaign_id,omitempty"`
+	Platform   string `json:"platform,omitempty"`
 }
 
 // A CreditTrace is one creator's part and its arithmetic.
 type CreditTrace struct {
-	CreatorID      string `json:"creator_id"`
-	CampaignID     string `json:"campaign_id"`
-	TaskID         string `json:"task_id"`
-	Credit         string `json:"credit"`
-	Currency       string `json:"currency"`
-	Amount         string `json:"amount"`
-	IntendedPayout string `json:"intended_payout"`
-	TermsVersion   int    `json:"terms_version"`
+	CreatorID      string   `json:"creator_id"`
+	CampaignID     string   `json:"campaign_id"`
+	TaskID         string   `json:"task_id"`
+	Credit         Fraction `json:"credit"`
+	Currency       string   `json:"currency"`
+	Amount         Amount   `json:"amount"`
+	IntendedPayout Amount   `json:"intended_payout"`
+	TermsVersion   int      `json:"terms_version"`
 }
 
-func candidateOf(t *Touch) Candidate {
-	c := Candidate{ClickID: t.ClickID, Named: t.Named}
+// put fills in what is known of the touch.
+func (c *Candidate) put(t *Touch) {
+	c.ClickID, c.Named = t.ClickID, t.Named
 	if !t.Forged {
 		c.Time, c.LinkID, c.TaskID, c.CreatorID, c.CampaignID = t.At, t.LinkID, t.TaskID, t.CreatorID, t.CampaignID
-		c.Verdict = t.Verdict.String()
-	}
-	return c
-}
-
-func creditTraceOf(c *Credit) CreditTrace {
-	return CreditTrace{
-		CreatorID: c.CreatorID, CampaignID: c.CampaignID, TaskID: c.TaskID, Credit: c.Share.String(), Currency: c.Currency,
-		Amount: FormatMoney(c.AmountMinor, c.Currency), IntendedPayout: FormatMoney(c.IntendedMinor, c.Currency),
-		TermsVersion: c.TermsVersion,
+		c.Platform, c.Verdict = t.Platform, t.Verdict.String()
 	}
 }
 
-func (t *Trace) code(code, why string) {
+func (t *CreditTrace) put(c *Credit) {
+	t.CreatorID, t.CampaignID, t.TaskID, t.Credit, t.Currency = c.CreatorID, c.CampaignID, c.TaskID, c.Share, c.Currency
+	t.Amount, t.IntendedPayout = AmountOf(c.AmountMinor, c.Currency), AmountOf(c.IntendedMinor, c.Currency)
+	t.TermsVersion = c.TermsVersion
+}
+
+// code notes the code of a conversion; of is nil where the advertiser has none such.
+func (t *Trace) code(code string, of *PromoCode, why string) {
 	t.Code = &CodeTrace{Code: code, Credited: why == "", Reason: why}
+	if of != nil {
+		t.Code.TaskID, t.Code.CreatorID, t.Code.CampaignID, t.Code.Platform = of.TaskID, of.CreatorID, of.CampaignID, of.Platform
+	}
 }
 
 // Sentence says the decision in English. name turns an identifier into what a
@@ -92,7 +100,7 @@ func (t *Trace) Sentence(name func(id string) string) string {
 	}
 	parts := make([]string, len(t.Credits))
 	for i, c := range t.Credits {
-		if c.IntendedPayout == "" { // hidden from the reader
+		if c.IntendedPayout == (Amount{}) { // hidden from the reader
 			parts[i] = fmt.Sprintf("%s is credited %s of the sale", name(c.CreatorID), shareInWords(c.Credit))
 			continue
 		}
@@ -131,11 +139,11 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func shareInWords(credit string) string {
-	if credit == "1" {
+func shareInWords(credit Fraction) string {
+	if credit == whole {
 		return "all"
 	}
-	return credit
+	return credit.String()
 }
 
 func reasonInWords(reason string) string {

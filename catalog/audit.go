@@ -17,7 +17,7 @@ type AuditEntry struct {
 	At      attribution.Instant `json:"at"`
 	KeyID   string              `json:"key_id,omitempty" doc:"Absent for what the machine's operator did at the command line"`
 	Role    string              `json:"role"`
-	Verb    string              `json:"verb" doc:"create, update, archive, approve, pause, resume, close, delete, add"`
+	Verb    string              `json:"verb" doc:"create, update, archive, approve, return, pause, resume, close, delete, add, upload"`
 	Thing   string              `json:"thing"`
 	ThingID string              `json:"thing_id"`
 	Fields  []string            `json:"fields,omitempty"`

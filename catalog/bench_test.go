@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"context"
 	"testing"
 
 	"tributary/attribution"
+	"tributary/schema/database"
 )
 
 // BenchmarkCreateLinks makes links a thousand at a time; one op is one link.
@@ -50,4 +52,59 @@ func makeLinks(b *testing.B, w *world, n int) {
 		}
 		n -= len(requests)
 	}
+}
+
+// BenchmarkEligibleCreators looks for those who are to be told of ten campaigns
+// among b.N creators (try -benchtime 100000x); one op is one creator.
+func BenchmarkEligibleCreators(b *testing.B) {
+	w := benchWorld(b)
+	var campaigns []string
+	for range 10 {
+		campaigns = append(campaigns, w.offer(func(f *CampaignFields) { f.Eligibility.Countries = []string{"TH"} }).ID)
+	}
+	w.signUp(b.N)
+	b.ResetTimer()
+	found := 0
+	for p := (Page{Limit: MaxLimit}); ; {
+		list := must(w.EligibleCreators(w.ctx, campaigns, p))(b)
+		found += len(list.Items)
+		if p.Cursor = list.NextCursor; p.Cursor == "" {
+			break
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "creators/s")
+	if found < b.N/2 {
+		b.Fatalf("found %d of %d", found, b.N)
+	}
+}
+
+// BenchmarkOfferedCampaigns lists 1,000 campaigns to a creator who sees half of
+// them; one op is one page of 100.
+func BenchmarkOfferedCampaigns(b *testing.B) {
+	w := benchWorld(b)
+	for i := range 1000 {
+		w.offer(func(f *CampaignFields) { f.Eligibility.Countries = []string{[]string{"TH", "VN"}[i%2]} })
+	}
+	_, scope := w.newcomer(CreatorFields{Country: "TH"})
+	b.ResetTimer()
+	for range b.N {
+		if list := must(w.Campaigns(w.ctx, scope, CampaignFilter{}, Page{}))(b); len(list.Items) != defaultLimit {
+			b.Fatalf("%d campaigns", len(list.Items))
+		}
+	}
+}
+
+// signUp makes creators, every other one in Thailand.
+func (w *world) signUp(n int) {
+	w.t.Helper()
+	ok(w.t, w.db.Write(w.ctx, func(ctx context.Context, _ *database.Tx) error {
+		for i := range n {
+			fields := CreatorFields{Name: "creator", Email: "c@example.com", Country: []string{"TH", "VN"}[i%2], Categories: []string{"beauty"},
+				Socials: []Social{{Platform: "tiktok", Handle: "creator", Followers: 1000}}}
+			if _, err := w.CreateCreator(ctx, admin, fields); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }

@@ -21,8 +21,8 @@ func (f CampaignFields) normal(advertiser Advertiser) CampaignFields {
 	f.Timezone = orDefault(f.Timezone, advertiser.Timezone)
 	f.Currency = orDefault(f.Currency, advertiser.Currency)
 	f.Country = strings.ToUpper(f.Country)
-	f.Visibility = orDefault(f.Visibility, "open")
-	f.Approval = orDefault(f.Approval, "auto")
+	f.Visibility = orDefault(f.Visibility, VisibilityOpen)
+	f.Approval = orDefault(f.Approval, ApprovalAuto)
 	f.MarginRate = cmp.Or(f.MarginRate, defaultMarginRate)
 	f.AgencyMarginRate = cmp.Or(f.AgencyMarginRate, "0")
 	f.Eligibility.Countries = upper(f.Eligibility.Countries)
@@ -30,7 +30,8 @@ func (f CampaignFields) normal(advertiser Advertiser) CampaignFields {
 		f.Tracking = new(f.Kind != "social")
 	}
 	if f.TrackPosts == nil {
-		f.TrackPosts = new(f.Kind == "social")
+		// Who pays for posts, or says how they are made, wants them.
+		f.TrackPosts = new(f.Kind == "social" || f.CostPer != nil || f.RequireDraft || f.MultiPost)
 	}
 	if f.Budget != nil {
 		budget := *f.Budget
@@ -53,8 +54,8 @@ func (f CampaignFields) check(c *fieldCheck, domains []string) {
 	f.checkDestinations(c, domains)
 	c.country("body.country", f.Country)
 	c.text("body.category", f.Category, maxWord)
-	c.oneOf("body.visibility", f.Visibility, "open", "closed", "invite")
-	c.oneOf("body.approval", f.Approval, "auto", "manual")
+	c.oneOf("body.visibility", f.Visibility, VisibilityOpen, VisibilityClosed, VisibilityInvite)
+	c.oneOf("body.approval", f.Approval, ApprovalAuto, ApprovalManual)
 	f.Eligibility.check(c)
 	c.words("body.hashtags", f.Hashtags, maxList)
 	if *f.TrackPosts && !*f.Tracking {

@@ -74,7 +74,10 @@ func (w *writing) updateCampaign(ctx context.Context, was campaignRow, r *campai
 	if err != nil || was.StartsAt == r.StartsAt && was.EndsAt == r.EndsAt {
 		return err
 	}
-	return w.recordState(ctx, r, "rescheduled")
+	if err := w.recordState(ctx, r, "rescheduled"); err != nil {
+		return err
+	}
+	return w.tellCampaign(ctx, r)
 }
 
 func (w *writing) insertTerms(ctx context.Context, r *campaignRow) error {
@@ -103,6 +106,9 @@ func (w *writing) setState(ctx context.Context, r *campaignRow, verb, event stri
 		return err
 	}
 	if err := w.recordState(ctx, r, event); err != nil {
+		return err
+	}
+	if err := w.tellCampaign(ctx, r); err != nil {
 		return err
 	}
 	w.announce()

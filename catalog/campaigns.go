@@ -19,6 +19,9 @@ type CampaignFilter struct {
 	Kind         string
 	Platform     string
 	Q            string // part of the title
+	// Participation is a creator's own status in the campaigns; nobody else asks
+	// for it.
+	Participation string
 }
 
 // CreateCampaign makes a campaign, a draft until it is approved.
@@ -98,16 +101,12 @@ func (c *Catalog) campaignRow(ctx context.Context, scope Scope, id string) (camp
 	if err != nil || scope.manages(row.AdvertiserID) {
 		return row, err
 	}
-	if !scope.creator() {
-		return row, notFound("campaign", id)
+	sees := false
+	if scope.creator() {
+		sees, err = c.offered(ctx, scope.CreatorID, &row)
 	}
-	part, err := scanParticipation(c.db.Row(ctx, "participation.by_id", id, scope.CreatorID))
-	switch {
-	case errors.Is(err, sql.ErrNoRows) && (row.Visibility != "open" || row.ApprovedAt == nil),
-		err == nil && part.Status == "unavailable":
-		return row, notFound("campaign", id)
-	case errors.Is(err, sql.ErrNoRows):
-		return row, nil
+	if err == nil && !sees {
+		err = notFound("campaign", id)
 	}
 	return row, err
 }
@@ -126,12 +125,17 @@ func (c *Catalog) liveCampaign(ctx context.Context, scope Scope, id, what string
 	return row, nil
 }
 
-// Campaigns lists the campaigns that are not archived.
+// Campaigns lists the campaigns that are not archived. A creator finds those it
+// is in and those it may join, each with its own participation's status.
 func (c *Catalog) Campaigns(ctx context.Context, scope Scope, filter CampaignFilter, p Page) (List[Campaign], error) {
 	now := c.instant()
 	given := database.Given{
 		"advertiser_id": filter.AdvertiserID, "kind": filter.Kind, "platform": element(filter.Platform), "q": contains(filter.Q),
 		"status": filter.Status, "now": int64(now),
+	}
+	if scope.creator() {
+		given["participation"] = filter.Participation
+		return c.offeredCampaigns(ctx, scope, given, p)
 	}
 	if !scope.limit(given) {
 		return List[Campaign]{Items: []Campaign{}}, nil
@@ -229,7 +233,7 @@ func (r *campaignRow) state() attribution.CampaignState {
 }
 
 // view is the campaign as a scope sees it at a time: creators see neither
-// margins nor what it costs, advertisers no agency's margin, and the platform's
+// margins nor what it costs, prices of posts included, advertisers no agency's margin, and the platform's
 // only when there is no agency's.
 func (r campaignRow) view(scope Scope, now attribution.Instant) Campaign {
 	campaign := r.Campaign
@@ -245,7 +249,8 @@ func (r campaignRow) view(scope Scope, now attribution.Instant) Campaign {
 	case scope.admin():
 		return campaign
 	case scope.creator():
-		campaign.Budget, campaign.CampaignFields.Budget, campaign.MarginRate, campaign.Contacts = nil, nil, "", Contacts{}
+		campaign.Budget, campaign.CampaignFields.Budget, campaign.CostPer = nil, nil, nil
+		campaign.MarginRate, campaign.Contacts = "", Contacts{}
 	case parsedRate(campaign.AgencyMarginRate) != 0:
 		campaign.MarginRate = ""
 	}

@@ -164,11 +164,13 @@ func testParticipations(t *testing.T, open factory) {
 		equal(t, "found", found, want != "")
 		equal(t, "status then", fields.Status, want)
 	}
-	equal(t, "participations", len(must(w.Participations(w.ctx, admin, id, Page{}))(t).Items), 2)
-	equal(t, "a creator sees itself", len(must(w.Participations(w.ctx, w.asCreator(), id, Page{}))(t).Items), 1)
+	equal(t, "participations", len(must(w.Participations(w.ctx, admin, id, ParticipationFilter{}, Page{}))(t).Items), 2)
+	equal(t, "a creator sees itself", len(must(w.Participations(w.ctx, w.asCreator(), id, ParticipationFilter{}, Page{}))(t).Items), 1)
 	_, err = w.Participation(w.ctx, w.asCreator(), id, second.ID)
 	refused(t, err, attribution.CodeNotFound)
-	_, err = w.AddCreator(w.ctx, w.asCreator(), id, ParticipationFields{CreatorID: w.creator.ID})
+	again := must(w.AddCreator(w.ctx, w.asCreator(), id, ParticipationFields{CreatorID: w.creator.ID}))(t)
+	equal(t, "joining again", asJSON(t, again), asJSON(t, part))
+	_, err = w.AddCreator(w.ctx, w.asCreator(), id, ParticipationFields{CreatorID: second.ID})
 	refused(t, err, attribution.CodeForbidden)
 
 	must(w.CloseCampaign(w.ctx, admin, id))(t)

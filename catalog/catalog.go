@@ -30,9 +30,6 @@ type Options struct {
 	// PostChanged is called inside the transaction that made, judged, corrected or
 	// measured a post; by default nobody is.
 	PostChanged func(ctx context.Context, scope Scope, postID string) error
-	// CodePoolLow is told of a pool that has a tenth of its codes left, and of one
-	// that has none; by default the log is.
-	CodePoolLow func(CodePool)
 }
 
 // A Catalog keeps the things. It is safe for concurrent use.
@@ -47,7 +44,6 @@ type Catalog struct {
 
 	budgetChanged func(ctx context.Context, campaignID string) error
 	postChanged   func(ctx context.Context, scope Scope, postID string) error
-	codePoolLow   func(CodePool)
 
 	keys     keyCache
 	inFlight inFlight
@@ -70,14 +66,9 @@ func New(db *database.DB, o Options) *Catalog {
 	if o.PostChanged == nil {
 		o.PostChanged = func(context.Context, Scope, string) error { return nil }
 	}
-	if o.CodePoolLow == nil {
-		o.CodePoolLow = func(pool CodePool) {
-			o.Log.Warn("a campaign's pool of codes is low: upload more", "campaign", pool.CampaignID, "remaining", pool.Remaining)
-		}
-	}
 	return &Catalog{
 		db: db, baseURL: strings.TrimSuffix(o.BaseURL, "/"), pepper: o.Pepper, now: o.Now, log: o.Log,
-		entropy: entropy{source: o.Entropy}, budgetChanged: o.BudgetChanged, postChanged: o.PostChanged, codePoolLow: o.CodePoolLow,
+		entropy: entropy{source: o.Entropy}, budgetChanged: o.BudgetChanged, postChanged: o.PostChanged,
 	}
 }
 

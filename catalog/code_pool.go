@@ -27,9 +27,19 @@ type CodePool struct {
 	Remaining  int64  `json:"remaining" doc:"Codes that nobody has yet"`
 }
 
-// low reports whether the last code given out left a tenth of the pool, or
-// nothing.
-func (p CodePool) low() bool { return p.Remaining == p.Total/10 || p.Remaining == 0 }
+// fewCodes is how many codes are few in a pool of any size.
+const fewCodes = 10
+
+// low reports whether the pool has few codes left, or less than a tenth.
+func (p CodePool) low() bool { return p.Remaining < fewCodes || 10*p.Remaining < p.Total }
+
+// take is the pool with a code less; tell says whether that has made it low, or
+// empty.
+func (p CodePool) take() (left CodePool, tell bool) {
+	left = p
+	left.Remaining--
+	return left, left.low() && !p.low() || left.Remaining == 0
+}
 
 // A PoolUpload says what became of an uploaded list of codes.
 type PoolUpload struct {
@@ -76,8 +86,11 @@ func (w *writing) takeFromPool(ctx context.Context, k *Code, pool CodePool) erro
 	if _, err := w.Exec(ctx, "code.pool_take", number, k.ID); err != nil {
 		return err
 	}
-	if pool.Remaining--; pool.low() {
-		w.OnCommit(func() { w.c.codePoolLow(pool) })
+	if left, tell := pool.take(); tell {
+		event := CodePoolEvent{CampaignID: k.CampaignID, AdvertiserID: k.AdvertiserID, Left: left.Remaining, Size: left.Total, At: w.at}
+		if err := w.tell(ctx, OutboxCodePool, event); err != nil {
+			return err
+		}
 	}
 	return w.writeCode(ctx, k)
 }

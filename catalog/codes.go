@@ -72,7 +72,7 @@ func (c *Catalog) CreateCode(ctx context.Context, scope Scope, taskID string, fi
 		if err != nil {
 			return err
 		}
-		if err := room.refusal(); err != nil {
+		if err := room.refusal(scope); err != nil {
 			return err
 		}
 		var check fieldCheck

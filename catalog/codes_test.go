@@ -90,8 +90,6 @@ func testRefusedCodes(t *testing.T, open factory) {
 
 func testCodePool(t *testing.T, open factory) {
 	w := newWorld(t, open(t))
-	var low []int64
-	w.codePoolLow = func(pool CodePool) { low = append(low, pool.Remaining) }
 	must(w.CreateCode(w.ctx, admin, w.task.ID, CodeFields{Code: "Mine"}))(t)
 
 	file := "\uFEFFnote;x,Code\nfirst,Pool-1\n\nsecond, pool-2 \n,mine\n,pool-1\n,b d\nthird\n"
@@ -115,7 +113,7 @@ func testCodePool(t *testing.T, open factory) {
 	equal(t, "the next", must(w.CreateCode(w.ctx, w.asCreator(), w.task.ID, CodeFields{}))(t).Code, "POOL-3")
 	_, err = w.CreateCode(w.ctx, w.asCreator(), w.task.ID, CodeFields{})
 	refused(t, err, CodeCodePoolEmpty)
-	equal(t, "low pools", fmt.Sprint(low), "[0]")
+	equal(t, "told of an empty pool", fmt.Sprint(poolsTold(w)), "[0/3]")
 	equal(t, "pool", must(w.CodePool(w.ctx, w.asAdvertiser(), w.campaign.ID))(t), CodePool{w.campaign.ID, 3, 0})
 
 	_, err = w.CodePool(w.ctx, w.asCreator(), w.campaign.ID)

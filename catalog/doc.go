@@ -1,6 +1,6 @@
 // Package catalog keeps the things of Tributary in SQL: advertisers, creators,
-// campaigns, participations, tasks, links and keys, and publishes what trackers
-// must know of them as a feed of numbered changes.
+// campaigns, participations, tasks, drafts, posts, links, codes and keys, and
+// publishes what trackers must know of them as a feed of numbered changes.
 //
 // What it promises:
 //
@@ -12,6 +12,11 @@
 //   - One tenant never sees or touches what belongs to another: a thing out of
 //     scope is not found, like one that does not exist. Only a verb that a role
 //     never has is forbidden.
+//   - A creator sees a campaign when it is in it, or may join it now or once
+//     its selection starts, and never otherwise; who is refused is told every condition that is not met. Joining
+//     twice, or from two places at once, is joining once.
+//   - What others must be told of, a creator's new status in a campaign or a pool
+//     of codes that is low, is in the outbox in the transaction that made it so.
 //   - What a campaign, its terms or a participation was at a past time can be
 //     asked: their histories are kept, for attribution.
 //   - Nothing is lost by archiving. Links go on redirecting in every state of
@@ -21,6 +26,8 @@
 //
 // Reading order: things.go (the things), scope.go and list.go (who sees what),
 // catalog.go (how a write goes), advertisers.go (the simplest thing, like the
-// others), campaigns.go and campaign_store.go, links.go and link_make.go,
-// routes.go (the feed), secrets.go and credentials.go (what trackers take reports by).
+// others), campaigns.go and campaign_store.go, eligibility.go, offers.go and
+// joining.go (who comes in), tasks.go, drafts.go and posts.go (what they do),
+// links.go and link_make.go, outbox.go (who is told), routes.go (the feed),
+// secrets.go and credentials.go (what trackers take reports by).
 package catalog

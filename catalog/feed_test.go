@@ -30,9 +30,11 @@ func through(w *world) int64 {
 
 func testFeed(t *testing.T, open factory) {
 	w := newWorld(t, open(t))
+	w.takePosts(false)
+	post := must(w.CreatePost(w.ctx, admin, w.task.ID, PostFields{URL: "https://www.tiktok.com/@mali/video/1"}))(t)
 	expiry := w.clock.at() + 5000
 	made := must(w.CreateLink(w.ctx, admin, w.task.ID, LinkFields{
-		Slug: "Spring", PostID: "pst_00000000000000000000000000", Destination: "https://shop.example/a?b=c%20d#e", Sub1: "a b", Sub5: "z", ExpiresAt: &expiry, MaxClicks: 7,
+		Slug: "Spring", PostID: post.ID, Destination: "https://shop.example/a?b=c%20d#e", Sub1: "a b", Sub5: "z", ExpiresAt: &expiry, MaxClicks: 7,
 		Rules: []attribution.DestinationRule{{When: attribution.RuleWhen{Devices: []string{"phone"}}, Destination: "https://shop.example/m"}},
 		Split: []attribution.SplitArm{{Destination: "https://shop.example/s", Weight: 3}},
 	}))(t)

@@ -83,7 +83,7 @@ func (c *Catalog) CreateLinks(ctx context.Context, scope Scope, requests []LinkR
 // A linkRoom is what making or changing a link of a task depends on.
 type linkRoom struct {
 	campaignID, creatorID, advertiserID, platform, currency string
-	taskStatus                                              string
+	taskStatus, participation                               string
 	taskArchived, tracking, closed                          bool
 	destination                                             string // the campaign's
 	domains                                                 []string
@@ -94,7 +94,7 @@ func (c *Catalog) linkRoom(ctx context.Context, scope Scope, taskID string) (lin
 	var taskArchived, tracking, closed int64
 	var advertiser string
 	err := c.db.Row(ctx, "link.room", taskID).Scan(&room.campaignID, &room.creatorID, &room.advertiserID, &room.platform, &room.taskStatus,
-		&taskArchived, &room.currency, &tracking, &closed, &room.destination, &advertiser)
+		&taskArchived, &room.currency, &tracking, &closed, &room.destination, &room.participation, &advertiser)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !scope.owns(room.advertiserID, room.creatorID) {
 		return room, notFound("task", taskID)
 	}
@@ -110,8 +110,8 @@ func (c *Catalog) linkRoom(ctx context.Context, scope Scope, taskID string) (lin
 	return room, err
 }
 
-// refusal says why the task cannot have new links; nil when it can.
-func (r linkRoom) refusal() error {
+// refusal says why the task cannot have new links by the scope; nil when it can.
+func (r linkRoom) refusal(scope Scope) error {
 	switch {
 	case !r.tracking:
 		return attribution.Refuse(attribution.CodeTrackingDisabled, "the campaign has no tracking: it makes no links and codes")
@@ -121,7 +121,31 @@ func (r linkRoom) refusal() error {
 		return conflict("the task is archived")
 	case r.taskStatus == TaskRejected || r.taskStatus == TaskCancelled:
 		return conflict("the task is %s", r.taskStatus)
+	case scope.creator():
+		return refuseAbsent(r.participation)
 	}
+	return nil
+}
+
+// refuseAbsent keeps creators from working in a campaign that they have not
+// joined, or no longer are in.
+func refuseAbsent(participation string) error {
+	if participation == Joined {
+		return nil
+	}
+	return attribution.Refuse(CodeNotJoined, "the creator is not joined in the campaign, but %s", orDefault(participation, "not in it"))
+}
+
+// checkPost checks that the post a link is for is one of its task.
+func (c *Catalog) checkPost(ctx context.Context, check *fieldCheck, postID, taskID string) error {
+	if !attribution.ValidID(attribution.PrefixPost, postID) { // complained of on its own, if there is one
+		return nil
+	}
+	var found bool
+	if err := c.db.Row(ctx, "post.of_task", postID, taskID).Scan(&found); err != nil {
+		return fmt.Errorf("catalog: looking for a link's post: %w", err)
+	}
+	check.Require(found, "body.post_id", "the task has no post %s", postID)
 	return nil
 }
 
@@ -143,13 +167,16 @@ func (m *linkMaker) make(ctx context.Context, request LinkRequest) (*Link, error
 		}
 		m.rooms[request.TaskID] = room
 	}
-	if err := room.refusal(); err != nil {
+	if err := room.refusal(m.w.scope); err != nil {
 		return nil, err
 	}
 	fields := request.LinkFields
 	var check fieldCheck
 	fields.check(&check, room.destination, room.domains)
 	check.ahead("body.expires_at", fields.ExpiresAt, m.w.at)
+	if err := m.w.c.checkPost(ctx, &check, fields.PostID, request.TaskID); err != nil {
+		return nil, err
+	}
 	if err := check.Err(); err != nil {
 		return nil, err
 	}

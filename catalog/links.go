@@ -113,6 +113,11 @@ func (c *Catalog) PatchLink(ctx context.Context, scope Scope, id string, patch [
 		var check fieldCheck
 		frozen(&check.Checker, changed, "make another link instead", "slug")
 		fields.check(&check, room.destination, room.domains)
+		if slices.Contains(changed, "post_id") {
+			if err := c.checkPost(ctx, &check, fields.PostID, was.TaskID); err != nil {
+				return err
+			}
+		}
 		if slices.Contains(changed, "expires_at") {
 			check.ahead("body.expires_at", fields.ExpiresAt, w.at)
 		}

@@ -39,6 +39,7 @@ type Post struct {
 	AdvertiserID string               `json:"advertiser_id"`
 	Platform     string               `json:"platform"`
 	ApprovedAt   *attribution.Instant `json:"approved_at,omitempty"`
+	Remark       string               `json:"remark,omitempty" doc:"What looks wrong with the address: a host that is not the platform's"`
 	Metrics      *PostSnapshot        `json:"metrics,omitempty" doc:"What it had achieved when last looked at; not in lists"`
 }
 
@@ -79,19 +80,20 @@ func (f PostFields) check(c *fieldCheck, now attribution.Instant) {
 const maxClockLeadMs = 60_000
 
 // CreatePost makes known what was posted for a task. A creator makes its own
-// known and does not judge them.
+// known and does not judge them. Where drafts are required it takes an approved
+// one; where the campaign is not multi_post, a task has one post that stands.
 func (c *Catalog) CreatePost(ctx context.Context, scope Scope, taskID string, fields PostFields) (Post, error) {
 	var made Post
 	err := c.write(ctx, scope, func(ctx context.Context, w *writing) error {
-		task, err := c.Task(ctx, scope, taskID)
+		task, campaign, err := w.workRoom(ctx, taskID, "posts")
 		if err != nil {
 			return err
 		}
-		if task.ArchivedAt != nil {
-			return archived("task", taskID)
+		if !*campaign.TrackPosts {
+			return attribution.Refuse(CodePostsDisabled, "the campaign has no posts: track_posts is false")
 		}
-		if task.Status == TaskRejected || task.Status == TaskCancelled {
-			return conflict("the task is %s: it takes no posts", task.Status)
+		if err := w.refuseSecondPost(ctx, &campaign, taskID, ""); err != nil {
+			return err
 		}
 		var check fieldCheck
 		fields = fields.normal(w.at)
@@ -109,6 +111,7 @@ func (c *Catalog) CreatePost(ctx context.Context, scope Scope, taskID string, fi
 		made = Post{
 			Frame: Frame{ID: id, CreatedAt: w.at, UpdatedAt: w.at}, PostFields: fields, TaskID: taskID, CampaignID: task.CampaignID,
 			CreatorID: task.CreatorID, AdvertiserID: task.AdvertiserID, Platform: task.Platform,
+			Remark: urlRemark(task.Platform, fields.URL),
 		}
 		if fields.Status == PostApproved {
 			made.ApprovedAt = &w.at
@@ -117,6 +120,11 @@ func (c *Catalog) CreatePost(ctx context.Context, scope Scope, taskID string, fi
 			fields.Status, fields.Warning, int64(*fields.PostedAt), orZero(made.ApprovedAt), int64(w.at))
 		if err != nil {
 			return err
+		}
+		if campaign.RequireDraft {
+			if err := w.useDraft(ctx, taskID, id); err != nil {
+				return err
+			}
 		}
 		if err := w.audit(ctx, "create", "post", id, task.AdvertiserID, nil); err != nil {
 			return err
@@ -180,7 +188,16 @@ func (c *Catalog) PatchPost(ctx context.Context, scope Scope, id string, patch [
 		if err := check.Err(); err != nil {
 			return err
 		}
-		now.PostFields, now.UpdatedAt = fields, w.at
+		if was.Status == PostIneffective && fields.Status != PostIneffective {
+			campaign, err := scanCampaign(w.Row(ctx, "campaign.by_id", was.CampaignID))
+			if err != nil {
+				return err
+			}
+			if err := w.refuseSecondPost(ctx, &campaign, was.TaskID, id); err != nil {
+				return err
+			}
+		}
+		now.PostFields, now.UpdatedAt, now.Remark = fields, w.at, urlRemark(was.Platform, fields.URL)
 		if fields.Status == PostApproved && was.Status != PostApproved {
 			now.ApprovedAt = &w.at
 		}
@@ -212,7 +229,15 @@ func (c *Catalog) ArchivePost(ctx context.Context, scope Scope, id string) error
 		if _, err := w.Exec(ctx, "post.archive", id, int64(w.at)); err != nil {
 			return err
 		}
-		return w.audit(ctx, "archive", "post", id, was.AdvertiserID, nil)
+		if was.Status == PostJoined { // nobody has seen it: its draft can become another
+			if _, err := w.Exec(ctx, "draft.unpost", id, int64(w.at)); err != nil {
+				return err
+			}
+		}
+		if err := w.audit(ctx, "archive", "post", id, was.AdvertiserID, nil); err != nil {
+			return err
+		}
+		return c.postChanged(ctx, scope, id)
 	})
 }
 
@@ -222,6 +247,6 @@ func scanPost(row scanner) (Post, error) {
 	var approved int64
 	err := scanFrame(row, &p.Frame, &p.URL, &p.TaskID, &p.CampaignID, &p.CreatorID, &p.AdvertiserID, &p.Platform, &p.Status, &p.Warning,
 		&posted, &approved)
-	p.PostedAt, p.ApprovedAt = &posted, instantOrNil(approved)
+	p.PostedAt, p.ApprovedAt, p.Remark = &posted, instantOrNil(approved), urlRemark(p.Platform, p.URL)
 	return p, err
 }

@@ -9,8 +9,15 @@ import (
 	"tributary/attribution"
 )
 
+// takePosts lets the world's campaign have posts.
+func (w *world) takePosts(multi bool) {
+	w.t.Helper()
+	must(w.PatchCampaign(w.ctx, admin, w.campaign.ID, patchOf(`{"track_posts":true,"multi_post":%v}`, multi)))(w.t)
+}
+
 func testPosts(t *testing.T, open factory) {
 	w := newWorld(t, open(t))
+	w.takePosts(true)
 	var told []string
 	w.Catalog.postChanged = func(_ context.Context, scope Scope, id string) error {
 		told = append(told, scope.Role+" "+id)
@@ -49,11 +56,12 @@ func testPosts(t *testing.T, open factory) {
 	refused(t, err, attribution.CodeConflict)
 	ok(t, w.ArchivePost(w.ctx, admin, post.ID))
 	equal(t, "posts left", len(must(w.Posts(w.ctx, admin, PostFilter{TaskID: w.task.ID}, Page{}))(t).Items), 0)
-	equal(t, "told", strings.Join(told, ","), RoleCreator+" "+post.ID+","+RoleAdvertiser+" "+post.ID+","+RoleAdvertiser+" "+post.ID)
+	equal(t, "told", strings.Join(told, ","), RoleCreator+" "+post.ID+","+RoleAdvertiser+" "+post.ID+","+RoleAdvertiser+" "+post.ID+","+RoleAdmin+" "+post.ID)
 }
 
 func testPostMetrics(t *testing.T, open factory) {
 	w := newWorld(t, open(t))
+	w.takePosts(false)
 	post := must(w.CreatePost(w.ctx, admin, w.task.ID, PostFields{URL: "https://video.example/1"}))(t)
 	start := w.clock.at()
 	_, err := w.AddPostMetrics(w.ctx, w.asCreator(), post.ID, PostReading{Likes: new(int64(5))})

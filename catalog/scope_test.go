@@ -44,7 +44,10 @@ func testTenants(t *testing.T, open factory) {
 				"ArchiveCampaign":   func() error { return w.ArchiveCampaign(w.ctx, scope, w.campaign.ID) },
 				"AddCreator":        func() error { _, err := w.AddCreator(w.ctx, scope, w.campaign.ID, ParticipationFields{}); return err },
 				"Participation":     func() error { _, err := w.Participation(w.ctx, scope, w.campaign.ID, w.creator.ID); return err },
-				"Participations":    func() error { _, err := w.Participations(w.ctx, scope, w.campaign.ID, Page{}); return err },
+				"Participations": func() error {
+					_, err := w.Participations(w.ctx, scope, w.campaign.ID, ParticipationFilter{}, Page{})
+					return err
+				},
 				"PatchParticipation": func() error {
 					_, err := w.PatchParticipation(w.ctx, scope, w.campaign.ID, w.creator.ID, patch)
 					return err
@@ -135,7 +138,7 @@ func testCreatorsSee(t *testing.T, open factory) {
 	for what, want := range map[string]struct {
 		id   string
 		sees bool
-	}{"draft": {draft, false}, "live": {live, true}, "closed": {closed, false}, "invited": {invited, true}, "left": {left, false}} {
+	}{"draft": {draft, false}, "live": {live, true}, "closed, signed up before": {closed, true}, "invited": {invited, true}, "left": {left, false}} {
 		_, err := w.Campaign(w.ctx, scope, want.id)
 		equal(t, what+" found", err == nil, want.sees)
 		equal(t, what+" listed", slices.Contains(listed, want.id), want.sees)

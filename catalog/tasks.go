@@ -28,9 +28,24 @@ const (
 	TaskCancelled = "cancelled"
 )
 
+// CodeTaskState says that a task does not go from the one state to the other.
+const CodeTaskState = "task_state"
+
+// taskMoves are the states a task can change to.
+var taskMoves = map[string][]string{
+	TaskOpen:      {TaskSubmitted, TaskApproved, TaskRejected, TaskCancelled},
+	TaskSubmitted: {TaskOpen, TaskApproved, TaskRejected, TaskCancelled},
+	TaskApproved:  {TaskOpen},
+	TaskRejected:  {TaskOpen},
+	TaskCancelled: {TaskOpen},
+}
+
 func (f TaskFields) normal() TaskFields {
 	f.Title = strings.TrimSpace(f.Title)
 	f.Status = orDefault(f.Status, TaskOpen)
+	if f.Status != TaskRejected && f.Status != TaskCancelled {
+		f.Reason = ""
+	}
 	return f
 }
 
@@ -38,6 +53,7 @@ func (f TaskFields) check(c *fieldCheck, currency string) {
 	c.platform("body.platform", f.Platform)
 	c.text("body.title", f.Title, maxName)
 	c.money("body.fee", f.Fee, currency)
+	c.text("body.reason", f.Reason, maxDescription)
 	c.oneOf("body.status", f.Status, TaskOpen, TaskSubmitted, TaskApproved, TaskRejected, TaskCancelled)
 }
 
@@ -133,7 +149,8 @@ func (c *Catalog) Tasks(ctx context.Context, scope Scope, filter TaskFilter, p P
 }
 
 // PatchTask applies a merge patch. A creator can submit its open task, and
-// nothing else.
+// nothing else; the advertiser judges it, and takes a judgement back by opening
+// the task again.
 func (c *Catalog) PatchTask(ctx context.Context, scope Scope, id string, patch []byte) (Task, error) {
 	var now Task
 	err := c.write(ctx, scope, func(ctx context.Context, w *writing) error {
@@ -149,8 +166,11 @@ func (c *Catalog) PatchTask(ctx context.Context, scope Scope, id string, patch [
 			return err
 		}
 		fields = fields.normal()
-		if scope.creator() && (was.Status != TaskOpen || fields.Status != TaskSubmitted || len(changed) != 1) {
+		if scope.creator() && (fields.Status != TaskSubmitted || len(changed) != 1 || changed[0] != "status") {
 			return forbidden(scope, "change a task, except to submit an open one")
+		}
+		if from, to := was.Status, fields.Status; from != to && !slices.Contains(taskMoves[from], to) {
+			return attribution.Refuse(CodeTaskState, "a task that is %s cannot become %s, but: %s", from, to, strings.Join(taskMoves[from], " "))
 		}
 		campaign, err := scanCampaign(c.db.Row(ctx, "campaign.by_id", was.CampaignID))
 		if err != nil {

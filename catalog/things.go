@@ -115,7 +115,7 @@ type CampaignFields struct {
 	Currency            string               `json:"currency,omitempty" doc:"ISO 4217; the advertiser's by default"`
 	Destination         string               `json:"destination,omitempty" doc:"Required unless kind is social"`
 	Tracking            *bool                `json:"tracking,omitempty" doc:"Links and codes; true by default, false for social"`
-	TrackPosts          *bool                `json:"track_posts,omitempty" doc:"Posts; true by default for social"`
+	TrackPosts          *bool                `json:"track_posts,omitempty" doc:"Posts; true by default for social, and with cost_per, require_draft or multi_post"`
 	Country             string               `json:"country,omitempty"`
 	Category            string               `json:"category,omitempty"`
 	Visibility          string               `json:"visibility,omitempty" doc:"open (default), closed or invite"`
@@ -145,12 +145,14 @@ type CampaignFields struct {
 type Campaign struct {
 	Frame
 	CampaignFields
-	Budget       *BudgetState         `json:"budget,omitempty"` // stands before the field a client writes
-	Status       string               `json:"status" doc:"Derived: draft, upcoming, ongoing, over_budget, finished, paused or closed"`
-	TermsVersion int                  `json:"terms_version"`
-	ApprovedAt   *attribution.Instant `json:"approved_at,omitempty"`
-	PausedAt     *attribution.Instant `json:"paused_at,omitempty"`
-	ClosedAt     *attribution.Instant `json:"closed_at,omitempty"`
+	Budget *BudgetState `json:"budget,omitempty"` // stands before the field a client writes
+	Status string       `json:"status" doc:"Derived: draft, upcoming, ongoing, over_budget, finished, paused or closed"`
+	// Participation is of the creator who asks.
+	Participation string               `json:"participation,omitempty" doc:"To a creator: its own status in the campaign; absent where it has none yet"`
+	TermsVersion  int                  `json:"terms_version"`
+	ApprovedAt    *attribution.Instant `json:"approved_at,omitempty"`
+	PausedAt      *attribution.Instant `json:"paused_at,omitempty"`
+	ClosedAt      *attribution.Instant `json:"closed_at,omitempty"`
 }
 
 // ParticipationFields are what a client writes of a creator in a campaign.
@@ -159,6 +161,7 @@ type ParticipationFields struct {
 	Status        string                     `json:"status,omitempty" doc:"invited, applied, joined (default), rejected or unavailable"`
 	TermsOverride *attribution.TermsOverride `json:"terms_override,omitempty" doc:"This creator's own commission"`
 	Tier          string                     `json:"tier,omitempty" doc:"preferred, standard (default) or low"`
+	Reason        string                     `json:"reason,omitempty" doc:"Why it is rejected or unavailable; the creator reads it"`
 }
 
 // A Participation is a creator in a campaign.
@@ -168,6 +171,8 @@ type Participation struct {
 	JoinedAt   *attribution.Instant `json:"joined_at,omitempty"`
 	CreatedAt  attribution.Instant  `json:"created_at"`
 	UpdatedAt  attribution.Instant  `json:"updated_at"`
+
+	willing bool // the creator applied, accepted or joined, and has not left of its own will
 }
 
 // TaskFields are what a client writes of a task.
@@ -179,6 +184,7 @@ type TaskFields struct {
 	Fee        attribution.Decimal  `json:"fee,omitempty" doc:"Flat pay for the task, in the campaign's currency"`
 	DueAt      *attribution.Instant `json:"due_at,omitempty"`
 	Status     string               `json:"status,omitempty" doc:"open (default), submitted, approved, rejected or cancelled"`
+	Reason     string               `json:"reason,omitempty" doc:"Why it is rejected or cancelled; the creator reads it"`
 }
 
 // A Task is one piece of work of one creator on one platform.

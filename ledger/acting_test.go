@@ -136,12 +136,12 @@ func TestRoutesAreTold(t *testing.T) {
 	s.patch(s.campaignID, `{"budget":{"amount":"100.00"}}`)
 	equal(t, "live again", told, 2)
 	levels := ""
-	for _, m := range must(s.Ledger.Outbox(s.ctx, 0, 100))(t) {
+	for _, m := range must(s.Ledger.Outbox(s.ctx, ReaderEvents, 100))(t).Messages {
 		if m.Kind == OutboxBudget || m.Kind == OutboxCampaign {
 			levels += " " + m.Kind
 		}
 	}
-	equal(t, "told of", levels, " budget campaign budget campaign") // 80 %, over, 50 % of the new one, live
+	equal(t, "told of", levels, " campaign budget campaign budget campaign") // approved, 80 %, over, 50 % of the new one, live
 }
 
 func TestRefunds(t *testing.T) {

@@ -212,7 +212,7 @@ func (w *writing) remember(ctx context.Context, report *attribution.Report, c *a
 	if c.CustomerID == "" {
 		return nil
 	}
-	if c.Event == saleEvent {
+	if c.Event == saleEvent && !c.CustomerBought {
 		if _, err := w.Exec(ctx, "ledger.keep_sale", c.AdvertiserID, c.CustomerID, int64(c.EventTime)); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"math/big"
 
 	"tributary/schema/database"
 )
@@ -21,11 +22,43 @@ type EntryRecord struct {
 	AdvertiserID  string
 	CampaignID    string
 	CreatorID     string
+	TaskID        string
+	LinkID        string
+	PostID        string
+	Code          string
+	Platform      string
+	Event         string
+	Referral      string
 	Currency      string
+	EventTimeMs   int64
+	ConversionID  string // empty: the action has none
+	Credit        string
+	Customer      string // new or returning, as far as was known; else empty
 	AmountDelta   int64
 	IntendedDelta int64
 	PayoutDelta   int64
 	CostDelta     int64
+	AmountMinor   int64 // of the action, behind the entry
+	PayoutMinor   int64
+	CostMinor     int64
+}
+
+// Order says how much of an order the entry's action is, in billionths, and whether
+// that is all of it. An adjustment and what has no conversion are none.
+func (e *EntryRecord) Order() (nano int64, whole bool) {
+	if e.ConversionID == "" || e.Referral == ReferralAdjustment {
+		return 0, false
+	}
+	const billion = 1_000_000_000
+	if e.Credit == "1" {
+		return billion, true
+	}
+	credit, ok := new(big.Rat).SetString(e.Credit)
+	if !ok {
+		return 0, false
+	}
+	part, _ := new(big.Int).SetString(credit.Mul(credit, big.NewRat(billion, 1)).FloatString(0), 10)
+	return part.Int64(), false
 }
 
 // Entries reads up to limit entries above a number, in order.
@@ -34,7 +67,8 @@ func (l *Ledger) Entries(ctx context.Context, after int64, limit int) ([]EntryRe
 	err := read(ctx, l.db, "ledger.entries_after", func(row scanner) error {
 		var e EntryRecord
 		err := row.Scan(&e.Number, &e.ActionID, &e.Seq, &e.AtMs, &e.Verb, &e.Role, &e.FromState, &e.ToState, &e.AdvertiserID, &e.CampaignID,
-			&e.CreatorID, &e.Currency, &e.AmountDelta, &e.IntendedDelta, &e.PayoutDelta, &e.CostDelta)
+			&e.CreatorID, &e.TaskID, &e.LinkID, &e.PostID, &e.Code, &e.Platform, &e.Event, &e.Referral, &e.Currency, &e.EventTimeMs, &e.ConversionID,
+			&e.Credit, &e.Customer, &e.AmountDelta, &e.IntendedDelta, &e.PayoutDelta, &e.CostDelta, &e.AmountMinor, &e.PayoutMinor, &e.CostMinor)
 		entries = append(entries, e)
 		return err
 	}, after, min(max(limit, 1), maxMessages))

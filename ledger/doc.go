@@ -23,7 +23,7 @@
 // candidates.go, exchange.go and once.go (a conversion), refund.go, acting.go (what people
 // do), release.go (what waits for budget), tick.go (what time does), settler.go
 // (the loop) and wait.go, reattribute.go with reattributing.go and recredit.go
-// (deciding again), then the read side: view.go, list.go, explain.go,
+// (deciding again), models.go (deciding without keeping it), then the read side: view.go, list.go, explain.go,
 // quarantine.go, outbox.go, copy.go, totals.go.
 //
 // Beside conversions, post.go with post_cutoff.go (what posts earn by their

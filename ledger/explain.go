@@ -69,7 +69,7 @@ func (l *Ledger) explain(ctx context.Context, scope Scope, c *ConversionRecord) 
 				return e, fmt.Errorf("ledger: reading an agency's margin: %w", err)
 			}
 			if scope.hidesPayout(margin != 0) {
-				credit.IntendedPayout = ""
+				credit.IntendedPayout = attribution.Amount{}
 			}
 		}
 		if credit.CreatorID == "" {
@@ -96,6 +96,9 @@ func (l *Ledger) explain(ctx context.Context, scope Scope, c *ConversionRecord) 
 
 // onlyOwn takes out of a trace what tells one creator of another.
 func onlyOwn(trace *attribution.Trace, creatorID string) {
+	if code := trace.Code; code != nil && code.CreatorID != creatorID {
+		trace.Code = &attribution.CodeTrace{Code: code.Code, Credited: code.Credited, Reason: code.Reason}
+	}
 	for i, c := range trace.Candidates {
 		if c.CreatorID != creatorID {
 			trace.Candidates[i] = attribution.Candidate{Time: c.Time, Outcome: c.Outcome, Reason: c.Reason, Credit: c.Credit}

@@ -17,6 +17,7 @@ const (
 	maxKnownLinks          = 50_000
 	maxKnownParticipations = 50_000
 	maxChangedLinks        = 1_000
+	maxKnownKeys           = 10_000
 )
 
 // facts are what the settler remembers of the catalog between writings. They are
@@ -28,6 +29,7 @@ type facts struct {
 	campaigns      map[string]*campaignFacts
 	links          map[uint64]*linkFacts // nil: there is none
 	participations map[participationKey]*participationFacts
+	keysUsed       map[string]attribution.Instant // as it was written last
 }
 
 // A linkFacts is whose a link is.
@@ -78,7 +80,7 @@ func newFacts() *facts {
 func (f *facts) forget() {
 	*f = facts{
 		advertisers: map[string]bool{}, campaigns: map[string]*campaignFacts{}, links: map[uint64]*linkFacts{},
-		participations: map[participationKey]*participationFacts{},
+		participations: map[participationKey]*participationFacts{}, keysUsed: map[string]attribution.Instant{},
 	}
 }
 

@@ -249,7 +249,10 @@ func (w *writing) creditInquiry(ctx context.Context, q *Inquiry) (*ActionRecord,
 	decision := attribution.Decide(input)
 	switch {
 	case record == nil:
-		record, err = w.insertConversion(ctx, report, conversion, decision)
+		if record, err = w.insertConversion(ctx, report, conversion, decision); err == nil {
+			w.ended(report.Kind, Accepted)
+			err = w.keepOutcomes(ctx, logInquiries)
+		}
 	case !record.Attributed:
 		_, err = w.Exec(ctx, "ledger.attribute_conversion", record.Number, int64(w.at))
 		record.Attributed, record.Reason = true, ""
@@ -261,5 +264,5 @@ func (w *writing) creditInquiry(ctx context.Context, q *Inquiry) (*ActionRecord,
 	if err != nil {
 		return nil, err
 	}
-	return a, w.tell(ctx, OutboxConversion, ConversionEvent{Accepted, int64(w.at), record, []*ActionRecord{a}})
+	return a, w.tellConversion(ctx, Accepted, record, []*ActionRecord{a})
 }

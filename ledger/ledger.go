@@ -89,6 +89,9 @@ type writing struct {
 	number int64 // the last one drawn
 	facts  *facts
 	purses map[string]*purse
+
+	outcomes map[outcome]int64              // of reports, not kept yet
+	keysUsed map[string]attribution.Instant // when reports came by them, not kept yet
 }
 
 // write runs do as one writing. facts is what the writing may remember from

@@ -105,7 +105,7 @@ func (w *writing) supersede(ctx context.Context, report *attribution.Report, con
 	if err := w.remember(ctx, &amended, whole); err != nil {
 		return Settled{}, err
 	}
-	if err := w.tell(ctx, OutboxConversion, ConversionEvent{verbSourceUpgrade, int64(w.at), first, nil}); err != nil {
+	if err := w.tellConversion(ctx, verbSourceUpgrade, first, nil); err != nil {
 		return Settled{}, err
 	}
 	status := Accepted
@@ -113,7 +113,9 @@ func (w *writing) supersede(ctx context.Context, report *attribution.Report, con
 		status = Duplicate
 	}
 	actions, err = w.releaseFor(ctx, first, actions)
-	return settledAs(status, first, actions), err
+	settled := settledAs(status, first, actions)
+	settled.outcome = upgraded
+	return settled, err
 }
 
 // amend puts the signed report's amounts into the first one's fields and fills in

@@ -116,9 +116,10 @@ type payableGroup struct {
 	amountMinor, actions              int64
 }
 
-func (w *writing) payableGroups(ctx context.Context, advertiserID string, asOf attribution.Instant) ([]payableGroup, error) {
+// leastPayouts are an advertiser's smallest payouts, by currency, in minor units.
+func leastPayouts(ctx context.Context, db database.Reader, advertiserID string) (map[string]int64, error) {
 	var text string
-	err := w.Row(ctx, "ledger.advertiser_fields", advertiserID).Scan(&text)
+	err := db.Row(ctx, "ledger.advertiser_fields", advertiserID).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, notFound("advertiser", advertiserID)
 	}
@@ -137,6 +138,14 @@ func (w *writing) payableGroups(ctx context.Context, advertiserID string, asOf a
 		if least[advertiser.Currency], err = attribution.ParseMoney(advertiser.MinPayout, advertiser.Currency); err != nil {
 			return nil, fmt.Errorf("ledger: the smallest payout of %s: %w", advertiserID, err)
 		}
+	}
+	return least, nil
+}
+
+func (w *writing) payableGroups(ctx context.Context, advertiserID string, asOf attribution.Instant) ([]payableGroup, error) {
+	least, err := leastPayouts(ctx, w, advertiserID)
+	if err != nil {
+		return nil, err
 	}
 	var groups []payableGroup
 	err = w.each(ctx, "ledger.payable_groups", func(row scanner) error {

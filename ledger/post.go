@@ -64,8 +64,8 @@ func (c *costPer) all() []postPrice {
 	}
 }
 
-// PostChanged is called inside the transaction that made, judged or measured a
-// post, with the scope that did: it brings the post's actions to what the post
+// PostChanged is called inside the transaction that made, judged, measured or
+// archived a post, with the scope that did: it brings the post's actions to what the post
 // earns by the campaign's cost_per.
 //
 // While a post is effective or has a warning, its actions are pending and follow
@@ -92,6 +92,9 @@ func (l *Ledger) PostChanged(ctx context.Context, scope Scope, postID string) er
 			err = w.reversePost(ctx, post)
 		}
 		if err != nil {
+			return err
+		}
+		if err := w.tellPost(ctx, postID); err != nil {
 			return err
 		}
 		return w.releaseOverBudget(ctx, post.campaignID)

@@ -43,6 +43,7 @@ type QuarantineEvent struct {
 	Kind         string `json:"kind"`
 	Status       string `json:"status"` // rejected or conflict
 	Code         string `json:"code"`
+	Reason       string `json:"reason"`
 	Event        string `json:"event"`
 	OrderID      string `json:"order_id"`
 	Source       string `json:"source"`
@@ -70,7 +71,7 @@ func (w *writing) quarantine(ctx context.Context, report *attribution.Report, wh
 	if err != nil {
 		return err
 	}
-	return w.tell(ctx, OutboxQuarantine, QuarantineEvent{id, report.AdvertiserID, report.Kind, why.Status, why.Code, event, order, report.Source, int64(w.at)})
+	return w.tell(ctx, OutboxQuarantine, QuarantineEvent{id, report.AdvertiserID, report.Kind, why.Status, why.Code, why.Reason, event, order, report.Source, int64(w.at)})
 }
 
 // A QuarantineFilter narrows what is listed of the quarantine.
@@ -137,7 +138,7 @@ func (l *Ledger) ReplayQuarantine(ctx context.Context, scope Scope, ids ...strin
 			}
 			results = append(results, result)
 		}
-		return nil
+		return w.keepOutcomes(ctx, logQuarantine)
 	})
 	return results, err
 }

@@ -16,6 +16,7 @@ import (
 // The bounds of a re-attribution.
 const (
 	MaxReattributed         = 5_000 // conversions of one run
+	maxTried                = 1_000 // of an advertiser's dry run: others' writes wait for it
 	maxReattributionDays    = 400
 	maxReattributionItems   = 1_000 // differences that are listed one by one
 	reattributionBatch      = 200   // conversions of one transaction
@@ -85,7 +86,7 @@ type ReattributedCredit struct {
 	Credit     string `json:"credit" doc:"Exact fraction; 0 for what is left of a corrected action"`
 	Currency   string `json:"currency"`
 	Amount     string `json:"amount"`
-	Payout     string `json:"payout"`
+	Payout     string `json:"payout,omitempty" doc:"Not shown to an advertiser where an agency has a margin"`
 	Cost       string `json:"cost"`
 }
 
@@ -95,9 +96,9 @@ type ReattributedCreator struct {
 	Currency      string `json:"currency"`
 	CreditsBefore int64  `json:"credits_before"`
 	CreditsAfter  int64  `json:"credits_after"`
-	PayoutBefore  string `json:"payout_before"`
-	PayoutAfter   string `json:"payout_after"`
-	PayoutChange  string `json:"payout_change"`
+	PayoutBefore  string `json:"payout_before,omitempty"`
+	PayoutAfter   string `json:"payout_after,omitempty"`
+	PayoutChange  string `json:"payout_change,omitempty"`
 	CostBefore    string `json:"cost_before"`
 	CostAfter     string `json:"cost_after"`
 }
@@ -114,12 +115,18 @@ var errDryRun = errors.New("a dry run is not kept")
 //
 // A dry run does it all in one transaction that is rolled back, so that caps and
 // budgets count in it. An application is one transaction for every 200
-// conversions; cut short, the same RunID goes on where it stopped. Admins only.
+// conversions; cut short, the same RunID goes on where it stopped. An advertiser may
+// only try: what it pays is the agreement of both sides.
 func (l *Ledger) Reattribute(ctx context.Context, scope Scope, asked Reattribution) (Reattributed, error) {
-	if !scope.admin() {
-		return Reattributed{}, forbidden(scope, "re-attribute conversions")
+	most, err := scope.mayReattribute(&asked)
+	if err != nil {
+		return Reattributed{}, err
 	}
-	if err := l.checkReattribution(ctx, &asked); err != nil {
+	if err := l.checkReattribution(ctx, &asked, most); err != nil {
+		return Reattributed{}, err
+	}
+	hidden, err := l.hiddenCampaigns(ctx, scope)
+	if err != nil {
 		return Reattributed{}, err
 	}
 	if asked.RunID == "" {
@@ -145,13 +152,40 @@ func (l *Ledger) Reattribute(ctx context.Context, scope Scope, asked Reattributi
 			return Reattributed{}, err
 		}
 		if done {
-			return r.result(), nil
+			return r.result(hidden), nil
 		}
 	}
 }
 
+// mayReattribute checks who asks, and says for how many conversions it may.
+func (s Scope) mayReattribute(asked *Reattribution) (most int, err error) {
+	switch {
+	case s.admin():
+		return MaxReattributed, nil
+	case !s.advertiser():
+		return 0, forbidden(s, "re-attribute conversions")
+	case !asked.DryRun:
+		return 0, forbidden(s, "apply a re-attribution: it may ask for a dry run")
+	}
+	if asked.AdvertiserID == "" {
+		asked.AdvertiserID = s.AdvertiserID
+	}
+	if !s.manages(asked.AdvertiserID) {
+		return 0, notFound("advertiser", asked.AdvertiserID)
+	}
+	return maxTried, nil
+}
+
+// hiddenCampaigns are those whose payouts the scope does not see.
+func (l *Ledger) hiddenCampaigns(ctx context.Context, scope Scope) ([]string, error) {
+	if !scope.advertiser() {
+		return nil, nil
+	}
+	return l.AgencyCampaigns(ctx, scope.AdvertiserID)
+}
+
 // checkReattribution checks what was asked before anything is decided.
-func (l *Ledger) checkReattribution(ctx context.Context, asked *Reattribution) error {
+func (l *Ledger) checkReattribution(ctx context.Context, asked *Reattribution, most int) error {
 	var check attribution.Checker
 	check.Require(asked.AdvertiserID != "", "body.advertiser_id", "is required")
 	check.Require(asked.From != 0 && asked.From < asked.To, "body.from", "is required, and must be before to")
@@ -183,11 +217,11 @@ func (l *Ledger) checkReattribution(ctx context.Context, asked *Reattribution) e
 		return err
 	}
 	var count int64
-	if err := l.db.Row(ctx, "ledger.count_to_reattribute", asked.AdvertiserID, int64(asked.From), int64(asked.To), MaxReattributed+1).Scan(&count); err != nil {
+	if err := l.db.Row(ctx, "ledger.count_to_reattribute", asked.AdvertiserID, int64(asked.From), int64(asked.To), most+1).Scan(&count); err != nil {
 		return fmt.Errorf("ledger: counting conversions: %w", err)
 	}
-	if count > MaxReattributed {
-		return invalid("body.to", "the range has more than %d conversions: ask for shorter ranges, one behind the other", MaxReattributed)
+	if count > int64(most) {
+		return invalid("body.to", "the range has more than %d conversions: ask for shorter ranges, one behind the other", most)
 	}
 	return nil
 }

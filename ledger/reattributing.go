@@ -118,42 +118,52 @@ func (r *reattributing) concerns(credits []attribution.CreditTrace) bool {
 	return slices.ContainsFunc(credits, func(c attribution.CreditTrace) bool { return r.covers(c.CampaignID) })
 }
 
-// decide decides a conversion from the touches and the code of the first decision.
+// decide decides a conversion again, with what is overridden.
 func (r *reattributing) decide(ctx context.Context, w *writing, c *ConversionRecord, first *attribution.Trace) (*attribution.Conversion, *attribution.Decision, error) {
-	conversion, err := c.conversion()
+	input, err := w.caseAgain(ctx, c, first)
 	if err != nil {
 		return nil, nil, err
+	}
+	r.override(input)
+	return input.Conversion, attribution.Decide(input), nil
+}
+
+// caseAgain gathers what decides a conversion again, from the touches and the code
+// of the first decision.
+func (w *writing) caseAgain(ctx context.Context, c *ConversionRecord, first *attribution.Trace) (*attribution.Case, error) {
+	conversion, err := c.conversion()
+	if err != nil {
+		return nil, err
 	}
 	input := &attribution.Case{Conversion: conversion, Campaigns: map[string]*attribution.CampaignCase{}}
 	for i := range first.Candidates {
 		if err := w.addTouch(ctx, input, first.Candidates[i].ClickID, first.Candidates[i].Named); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if conversion.Code != "" {
 		if err := w.addCode(ctx, input); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	if err := r.addForcedAgain(ctx, w, input, first); err != nil {
-		return nil, nil, err
+	if err := w.addForcedAgain(ctx, input, first); err != nil {
+		return nil, err
 	}
 	if err := w.addConverted(ctx, input); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if conversion.CustomerID != "" {
 		var earlier int64
 		if err := w.Row(ctx, "ledger.bought_before", c.AdvertiserID, conversion.CustomerID, c.EventTimeMs).Scan(&earlier); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		conversion.CustomerBought = earlier > 0
 	}
-	r.override(input)
-	return conversion, attribution.Decide(input), nil
+	return input, nil
 }
 
 // addForcedAgain credits by force the task that was credited so the first time.
-func (r *reattributing) addForcedAgain(ctx context.Context, w *writing, input *attribution.Case, first *attribution.Trace) error {
+func (w *writing) addForcedAgain(ctx context.Context, input *attribution.Case, first *attribution.Trace) error {
 	if first.Rule != attribution.ReferralForced || len(first.Credits) == 0 {
 		input.Conversion.ForcedCreatorID = ""
 		return nil
@@ -233,7 +243,7 @@ func (w *writing) standing(ctx context.Context, c *ConversionRecord, decided *at
 	}
 	credits := map[creditKey]string{}
 	for i := range decided.Credits {
-		credits[keyOf(&decided.Credits[i])] = decided.Credits[i].Credit
+		credits[keyOf(&decided.Credits[i])] = decided.Credits[i].Credit.String()
 	}
 	var all []*standing
 	for _, a := range actions {
@@ -306,8 +316,26 @@ func (r *reattributing) sums(s *standing) *creatorSums {
 	return r.creators[key]
 }
 
-// result is the difference, its creators in the order of their ids.
-func (r *reattributing) result() Reattributed {
+// hide takes payouts of campaigns out of what was found.
+func (r *reattributing) hide(campaigns []string) {
+	for _, item := range r.out.Items {
+		for _, credits := range [][]ReattributedCredit{item.Before, item.After} {
+			for i := range credits {
+				if slices.Contains(campaigns, credits[i].CampaignID) {
+					credits[i].Payout = ""
+				}
+			}
+		}
+	}
+	for i := range r.out.Creators { // their sums may be of several campaigns
+		c := &r.out.Creators[i]
+		c.PayoutBefore, c.PayoutAfter, c.PayoutChange = "", "", ""
+	}
+}
+
+// result is the difference, its creators in the order of their ids, without
+// payouts of hidden campaigns.
+func (r *reattributing) result(hidden []string) Reattributed {
 	keys := slices.SortedFunc(maps.Keys(r.creators), func(a, b creatorCurrency) int {
 		return cmp.Or(cmp.Compare(a.creatorID, b.creatorID), cmp.Compare(a.currency, b.currency))
 	})
@@ -319,6 +347,9 @@ func (r *reattributing) result() Reattributed {
 			PayoutBefore: money(s.payoutBefore), PayoutAfter: money(s.payoutAfter), PayoutChange: money(s.payoutAfter - s.payoutBefore),
 			CostBefore: money(s.costBefore), CostAfter: money(s.costAfter),
 		})
+	}
+	if len(hidden) > 0 {
+		r.hide(hidden)
 	}
 	return r.out
 }

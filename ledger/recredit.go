@@ -277,5 +277,5 @@ func (r *recrediting) keep(ctx context.Context) error {
 	if _, err := r.Exec(ctx, "ledger.reattribute_conversion", c.Number, bit(c.Attributed), c.Reason, c.trace, c.UpdatedAtMs); err != nil {
 		return err
 	}
-	return r.tell(ctx, OutboxConversion, ConversionEvent{verbReattributed, int64(r.at), c, nil})
+	return r.tellConversion(ctx, verbReattributed, c, nil)
 }

@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -37,22 +35,19 @@ func (w *writing) settleRefund(ctx context.Context, report *attribution.Report) 
 	if err != nil {
 		return Settled{}, err
 	}
-	id := f.RefundID
-	if id == "" {
-		id = report.ReceiptID
-	}
-	var refunded string
-	err = w.Row(ctx, "ledger.refund", report.AdvertiserID, id).Scan(&refunded)
-	switch {
-	case err == nil:
-		return settledAs(Duplicate, order, actions), nil
-	case !errors.Is(err, sql.ErrNoRows):
-		return Settled{}, fmt.Errorf("ledger: reading a refund: %w", err)
-	}
 	left := order.AmountMinor - order.RefundedMinor
-	amount, err := refundedMinor(f, order, left)
-	if err != nil {
-		return Settled{OrderID: f.OrderID}, err
+	amount, wrong := refundedMinor(f, order, left)
+	id, again, err := w.refundID(ctx, report, order, amount)
+	switch {
+	case err != nil:
+		return Settled{}, err
+	case again:
+		return settledAs(Duplicate, order, actions), nil
+	case wrong != nil:
+		return Settled{OrderID: f.OrderID}, wrong
+	case amount > left:
+		return Settled{OrderID: f.OrderID}, attribution.Refuse(CodeRefundExceeds, "%s is more than the %s that are left of order %.64q",
+			moneyText(amount, order.Currency), moneyText(left, order.Currency), order.OrderID)
 	}
 	if _, err := w.Exec(ctx, "ledger.insert_refund", report.AdvertiserID, id, order.ID, amount, order.Currency, f.Reason, report.ReceiptID, int64(w.at)); err != nil {
 		return Settled{}, err
@@ -74,8 +69,30 @@ func (w *writing) settleRefund(ctx context.Context, report *attribution.Report) 
 	if actions, err = w.releaseFor(ctx, order, actions); err != nil {
 		return Settled{}, err
 	}
-	err = w.tell(ctx, OutboxConversion, ConversionEvent{verbRefunded, int64(w.at), order, nil})
+	err = w.tellConversion(ctx, verbRefunded, order, nil)
 	return settledAs(Accepted, order, actions), err
+}
+
+// unnamedRefundMs is how long a refund without an id is taken for the same as one
+// before of the order and amount: a day, as a payment of a task is.
+const unnamedRefundMs = 24 * 60 * 60 * 1000
+
+// refundID names a refund, and says whether it was taken before. One without an id
+// that takes back the same amount of the order within a day is the same, sent
+// again: who means another gives it an id.
+func (w *writing) refundID(ctx context.Context, report *attribution.Report, order *ConversionRecord, amountMinor int64) (id string, again bool, err error) {
+	var count int64
+	if id = report.Refund.RefundID; id != "" {
+		err = w.Row(ctx, "ledger.refund", report.AdvertiserID, id).Scan(&count)
+	} else {
+		id = report.ReceiptID
+		whole := report.Refund.Amount == "" && len(report.Refund.Items) == 0
+		err = w.Row(ctx, "ledger.unnamed_refund", order.ID, int64(w.at)-unnamedRefundMs, amountMinor, bit(whole && order.RefundedMinor == order.AmountMinor)).Scan(&count)
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("ledger: reading a refund: %w", err)
+	}
+	return id, count > 0, nil
 }
 
 // refundedMinor is what a refund takes back, in the order's currency.
@@ -102,10 +119,6 @@ func refundedMinor(f *attribution.RefundFields, order *ConversionRecord, leftMin
 		}
 	default:
 		return leftMinor, nil
-	}
-	if amount > leftMinor {
-		return 0, attribution.Refuse(CodeRefundExceeds, "%s is more than the %s that are left of order %.64q",
-			moneyText(amount, order.Currency), moneyText(leftMinor, order.Currency), order.OrderID)
 	}
 	return amount, nil
 }

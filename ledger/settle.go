@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -35,6 +37,8 @@ type Settled struct {
 	ConversionID string        `json:"conversion_id,omitempty"`
 	Attributed   bool          `json:"attributed"`
 	Actions      []ActionBrief `json:"actions"`
+
+	outcome string // as it is counted, where that is not the status
 }
 
 // An ActionBrief is an action as the answer to a report has it.
@@ -67,6 +71,12 @@ func (l *Ledger) Settle(ctx context.Context, batch Batch) ([]Settled, error) {
 			}
 			results = append(results, result)
 		}
+		if err := w.keepOutcomes(ctx, batch.Log); err != nil {
+			return err
+		}
+		if err := w.keepKeysUsed(ctx); err != nil {
+			return err
+		}
 		_, err = w.Exec(ctx, "ledger.move_position", batch.Log, int64(batch.Through), int64(w.at))
 		return err
 	})
@@ -90,6 +100,7 @@ func (l *Ledger) Position(ctx context.Context, log string) (uint64, error) {
 // settle settles one report. What cannot be taken goes to quarantine when keep is
 // set, and is only said otherwise.
 func (w *writing) settle(ctx context.Context, report *attribution.Report, keep bool) (Settled, error) {
+	w.usedKey(report)
 	result, err := w.settleKind(ctx, report)
 	result.ReceiptID = report.ReceiptID
 	if result.OrderID == "" {
@@ -100,11 +111,13 @@ func (w *writing) settle(ctx context.Context, report *attribution.Report, keep b
 	}
 	problem, refused := attribution.AsProblem(err)
 	if !refused {
+		w.ended(report.Kind, cmp.Or(result.outcome, result.Status))
 		return result, err
 	}
 	if result.Status == "" {
 		result.Status = Rejected
 	}
+	w.ended(report.Kind, result.Status)
 	result.Code, result.Reason = problem.Code, problem.Error()
 	if !keep {
 		return result, nil
@@ -142,6 +155,12 @@ type ConversionEvent struct {
 	AtMs       int64             `json:"at_ms"`
 	Conversion *ConversionRecord `json:"conversion"`
 	Actions    []*ActionRecord   `json:"actions"` // made by it: none under the other verbs
+	Trace      json.RawMessage   `json:"trace"`   // attribution.Trace: how it is decided now
+}
+
+// tellConversion puts what happened to a conversion into the outbox.
+func (w *writing) tellConversion(ctx context.Context, verb string, c *ConversionRecord, actions []*ActionRecord) error {
+	return w.tell(ctx, OutboxConversion, ConversionEvent{verb, int64(w.at), c, actions, json.RawMessage(c.trace)})
 }
 
 func (w *writing) settleConversion(ctx context.Context, report *attribution.Report) (Settled, error) {
@@ -149,19 +168,19 @@ func (w *writing) settleConversion(ctx context.Context, report *attribution.Repo
 	if err != nil {
 		return Settled{}, err
 	}
-	first, err := w.conversionOfOrder(ctx, conversion.OrderID, conversion.AdvertiserID, conversion.Event)
-	if err != nil {
-		return Settled{}, err
-	}
-	if first != nil {
-		return w.settleAgain(ctx, report, conversion, first)
-	}
+	// Most orders are new: whether one is, the insert says, and nobody asks before.
 	input, err := w.caseOf(ctx, report, conversion)
+	if _, refused := attribution.AsProblem(err); refused {
+		return w.settleKnown(ctx, report, conversion, err)
+	}
 	if err != nil {
 		return Settled{}, err
 	}
 	decision := attribution.Decide(input)
 	record, err := w.insertConversion(ctx, report, conversion, decision)
+	if errors.Is(err, errOrderKnown) {
+		return w.settleKnown(ctx, report, conversion, err)
+	}
 	if err != nil {
 		return Settled{}, err
 	}
@@ -174,8 +193,21 @@ func (w *writing) settleConversion(ctx context.Context, report *attribution.Repo
 	if err := w.remember(ctx, report, conversion); err != nil {
 		return Settled{}, err
 	}
-	err = w.tell(ctx, OutboxConversion, ConversionEvent{Accepted, int64(w.at), record, actions})
+	err = w.tellConversion(ctx, Accepted, record, actions)
 	return settledAs(Accepted, record, actions), err
+}
+
+// settleKnown settles a report of an order that was reported before. Where it was
+// not, the answer is why the report cannot be taken.
+func (w *writing) settleKnown(ctx context.Context, report *attribution.Report, conversion *attribution.Conversion, why error) (Settled, error) {
+	first, err := w.conversionOfOrder(ctx, conversion.OrderID, conversion.AdvertiserID, conversion.Event)
+	if err == nil && first == nil {
+		err = why
+	}
+	if err != nil {
+		return Settled{}, err
+	}
+	return w.settleAgain(ctx, report, conversion, first)
 }
 
 func settledAs(status string, record *ConversionRecord, actions []*ActionRecord) Settled {
@@ -186,7 +218,11 @@ func settledAs(status string, record *ConversionRecord, actions []*ActionRecord)
 	return s
 }
 
-// insertConversion writes a decided conversion.
+// errOrderKnown is returned where there is a conversion of the order, or of the
+// receipt, already.
+var errOrderKnown = errors.New("ledger: the order or the receipt has a conversion already")
+
+// insertConversion writes a decided conversion, or returns errOrderKnown.
 func (w *writing) insertConversion(ctx context.Context, report *attribution.Report, conversion *attribution.Conversion, decision *attribution.Decision) (*ConversionRecord, error) {
 	fields, err := encode(&report.Fields)
 	if err != nil {
@@ -206,9 +242,25 @@ func (w *writing) insertConversion(ctx context.Context, report *attribution.Repo
 		Signed: report.Signed, Attributed: len(decision.Credits) > 0, Reason: decision.Reason, EventTimeMs: int64(conversion.EventTime),
 		ReceivedAtMs: int64(conversion.ReceivedAt), UpdatedAtMs: int64(w.at), fields: fields, trace: trace,
 	}
-	_, err = w.Exec(ctx, "ledger.insert_conversion", c.Number, c.ID, c.AdvertiserID, c.Event, c.OrderID, c.AmountMinor, c.Currency, c.Customer,
-		c.Source, bit(c.Signed), bit(c.Attributed), c.Reason, c.EventTimeMs, c.ReceivedAtMs, c.fields, c.trace, c.UpdatedAtMs)
+	inserted, err := w.Exec(ctx, "ledger.insert_conversion", c.Number, c.ID, c.AdvertiserID, c.Event, c.OrderID, c.AmountMinor, c.Currency, c.Customer,
+		c.Source, bit(c.Signed), bit(c.Attributed), c.Reason, c.EventTimeMs, c.ReceivedAtMs, c.fields, c.trace, c.UpdatedAtMs, customerStatus(conversion))
+	if err == nil && inserted == 0 {
+		err = errOrderKnown
+	}
 	return c, err
+}
+
+// customerStatus is whether the customer is new or returning, as far as is known.
+func customerStatus(c *attribution.Conversion) string {
+	switch {
+	case c.CustomerStatus != "":
+		return c.CustomerStatus
+	case c.CustomerID == "":
+		return ""
+	case c.CustomerBought:
+		return "returning"
+	}
+	return "new"
 }
 
 // conversionID has the digits of the report's receipt.

@@ -218,10 +218,10 @@ func TestCustomers(t *testing.T) {
 	s.sale("o3", "1.00", click, `"customer_id":"u3"`, `"consent":false`)
 	equal(t, "without consent", s.settle(s.report(`{"event":"sale","order_id":"o4","amount":"1.00","currency":"USD","customer_id":"u3"}`))[0].Attributed, false)
 	kinds := ""
-	for _, m := range must(s.Ledger.Outbox(s.ctx, 0, 100))(t) {
+	for _, m := range must(s.Ledger.Outbox(s.ctx, ReaderEvents, 100))(t).Messages {
 		kinds += " " + m.Kind
 	}
-	equal(t, "told", kinds, " landing conversion conversion conversion conversion")
+	equal(t, "told", kinds, " campaign participation landing conversion conversion conversion conversion")
 }
 
 func TestForcedCreator(t *testing.T) {

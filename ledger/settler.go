@@ -167,7 +167,7 @@ func (l *Ledger) settleSingly(ctx context.Context, batch Batch) ([]Settled, erro
 			return err
 		}
 		for _, report := range batch.Reports {
-			result, err := l.settleOne(ctx, report)
+			result, err := l.settleOne(ctx, batch.Log, report)
 			if err != nil {
 				return err
 			}
@@ -183,7 +183,7 @@ func (l *Ledger) settleSingly(ctx context.Context, batch Batch) ([]Settled, erro
 
 // settleOne settles a report inside a transaction, or undoes what it began and
 // quarantines it.
-func (l *Ledger) settleOne(ctx context.Context, report *attribution.Report) (result Settled, err error) {
+func (l *Ledger) settleOne(ctx context.Context, log string, report *attribution.Report) (result Settled, err error) {
 	try := func() (failed error) {
 		return l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) (err error) {
 			defer func() {
@@ -191,8 +191,10 @@ func (l *Ledger) settleOne(ctx context.Context, report *attribution.Report) (res
 					err = fmt.Errorf("panicked: %v", p)
 				}
 			}()
-			result, err = w.settle(ctx, report, true)
-			return err
+			if result, err = w.settle(ctx, report, true); err != nil {
+				return err
+			}
+			return w.keepOutcomes(ctx, log)
 		})
 	}
 	failed := try()
@@ -202,7 +204,10 @@ func (l *Ledger) settleOne(ctx context.Context, report *attribution.Report) (res
 	l.log.Error("a report cannot be settled and is in quarantine: replay it after an upgrade", "receipt_id", report.ReceiptID, "error", failed)
 	result = Settled{ReceiptID: report.ReceiptID, OrderID: report.Fields.OrderID, Status: Rejected, Code: CodeUnsettleable,
 		Reason: "the ledger stumbled over this report: " + failed.Error(), Actions: []ActionBrief{}}
-	return result, l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) error { return w.quarantine(ctx, report, result) })
+	return result, l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) error {
+		w.ended(report.Kind, Rejected)
+		return errors.Join(w.quarantine(ctx, report, result), w.keepOutcomes(ctx, log))
+	})
 }
 
 // retry runs do until it succeeds or ctx ends, waiting longer each time.

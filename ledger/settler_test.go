@@ -7,10 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -208,6 +210,10 @@ func TestMain(m *testing.M) {
 	}
 	_ = flag.Set("rapid.checks", "20") // each opens a database; the command line may ask for more
 	flag.Parse()
+	if seed := flag.Lookup("rapid.seed"); seed.Value.String() == "0" {
+		_ = flag.Set("rapid.seed", strconv.FormatUint(rand.Uint64(), 10))
+		fmt.Printf("properties: repeat with -rapid.seed %s\n", seed.Value)
+	}
 	os.Exit(m.Run())
 }
 

@@ -80,7 +80,7 @@ func (l *Ledger) tickCampaigns(ctx context.Context) error {
 				return err
 			}
 			s.Approved, s.Paused, s.Closed, s.OverBudget = approved != 0, paused != 0, closed != 0, over != 0
-			if was := s.Status(since); since > 0 && was != s.Status(int64(w.at)) {
+			if was := s.Status(since); was != s.Status(int64(w.at)) {
 				e.Status, e.AtMs = s.Status(int64(w.at)), int64(w.at)
 				flipped = append(flipped, e)
 			}

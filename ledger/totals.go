@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"tributary/attribution"
 	"tributary/schema/database"
 )
 
@@ -19,12 +22,72 @@ type Totals struct {
 	Entries     map[TotalKey]Total // State: the one the entry led to; money: deltas
 	EntrySums   map[TotalKey]Total // of entries, by their action's present state: equal to Actions
 	Quarantined map[string]int64   // reports in quarantine that were not replayed, by kind and code
+
+	Reports   []ReportTotal     // how reports ended
+	Positions map[string]uint64 // how far logs are settled
+	Kept      int64             // reports that ever went to quarantine
 }
 
-// Totals adds the whole ledger up, on one snapshot. It reads every row.
-func (l *Ledger) Totals(ctx context.Context) (*Totals, error) {
-	t := &Totals{Quarantined: map[string]int64{}}
+// A ReportTotal is how many reports of a log and a kind ended one way.
+type ReportTotal struct {
+	Log     string // a log's identity; "quarantine" for replays, "inquiries" for orders a creator missed
+	Kind    string // conversion, refund, landing or other
+	Outcome string // accepted, upgraded, duplicate, conflict or rejected
+	Reports int64
+}
+
+// OfLog reports whether they were settled from a log, and not brought by hand.
+func (t *ReportTotal) OfLog() bool { return t.Log != logQuarantine && t.Log != logInquiries }
+
+// Refused reports whether they went to quarantine.
+func (t *ReportTotal) Refused() bool {
+	return t.OfLog() && (t.Outcome == Conflict || t.Outcome == Rejected)
+}
+
+// MadeConversion reports whether each of them is a conversion of its own.
+func (t *ReportTotal) MadeConversion() bool {
+	return t.Kind == attribution.ReportConversion && t.Outcome == Accepted
+}
+
+// SettledTotals adds the whole ledger up as it is when drain returns: every writer
+// waits while drain copies what is left to be copied, in this transaction, and
+// goes on while the sums are made from a snapshot.
+func (l *Ledger) SettledTotals(ctx context.Context, drain func(ctx context.Context) error) (t *Totals, err error) {
+	begun, done := make(chan struct{}), make(chan error, 1)
+	started := false
+	err = l.write(ctx, Scope{}, nil, func(inside context.Context, _ *writing) error {
+		if err := drain(inside); err != nil {
+			return err
+		}
+		started = true
+		go func() {
+			var err error
+			t, err = l.totals(ctx, begun) // outside of the transaction
+			done <- err
+		}()
+		select {
+		case <-begun:
+			return nil
+		case err := <-done: // it did not even begin
+			done <- nil
+			return err
+		}
+	})
+	if started {
+		err = errors.Join(err, <-done)
+	}
+	return t, err
+}
+
+// totals adds the whole ledger up, on one snapshot; begun is closed once there is
+// one. It reads every row.
+func (l *Ledger) totals(ctx context.Context, begun chan<- struct{}) (*Totals, error) {
+	t := &Totals{Quarantined: map[string]int64{}, Positions: map[string]uint64{}}
 	err := l.db.View(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
+		if err := t.readReports(ctx, tx); err != nil {
+			return err
+		}
+		close(begun)
 		for query, into := range map[string]*map[TotalKey]Total{
 			"ledger.action_totals": &t.Actions, "ledger.conversion_totals": &t.Conversions,
 			"ledger.entry_totals": &t.Entries, "ledger.entry_sums": &t.EntrySums,
@@ -42,6 +105,31 @@ func (l *Ledger) Totals(ctx context.Context) (*Totals, error) {
 		})
 	})
 	return t, err
+}
+
+// readReports reads how reports ended.
+func (t *Totals) readReports(ctx context.Context, tx *database.Tx) error {
+	if err := read(ctx, tx, "ledger.report_tallies", func(row scanner) error {
+		var r ReportTotal
+		err := row.Scan(&r.Log, &r.Kind, &r.Outcome, &r.Reports)
+		t.Reports = append(t.Reports, r)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := read(ctx, tx, "ledger.positions", func(row scanner) error {
+		var log string
+		var through int64
+		err := row.Scan(&log, &through)
+		t.Positions[log] = uint64(through)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := tx.Row(ctx, "ledger.quarantined_count").Scan(&t.Kept); err != nil {
+		return fmt.Errorf("ledger: counting the quarantine: %w", err)
+	}
+	return nil
 }
 
 func totalsOf(ctx context.Context, from database.Reader, query string) (map[TotalKey]Total, error) {

@@ -50,6 +50,10 @@ type Action struct {
 	UpdatedAt      *attribution.Instant `json:"updated_at"`
 }
 
+// View is an action as a scope sees it; agency says that an agency has a margin
+// in its campaign.
+func (a *ActionRecord) View(scope Scope, agency bool) Action { return viewAction(a, scope, agency) }
+
 // viewAction is an action as a scope sees it. A creator never sees cost and the
 // advertiser's remarks; an advertiser sees payouts only where no agency has a
 // margin.

@@ -215,7 +215,7 @@ func newShopOn(w *world, more string) *shop {
 	w.advertiser = must(w.catalog.CreateAdvertiser(w.ctx, catalogAdmin, catalog.AdvertiserFields{
 		Name: "Acme", Currency: "USD", Timezone: "UTC", Domains: []string{"shop.example"}}))(w)
 	var fields catalog.CampaignFields
-	base := `{"title":"Spring","kind":"url","platforms":["tiktok"],"destination":"https://shop.example/","starts_at":"2027-01-01T00:00:00Z","ends_at":"2027-12-31T00:00:00Z","terms":` + plainTerms + `}`
+	base := `{"title":"Spring","kind":"url","track_posts":true,"platforms":["tiktok"],"destination":"https://shop.example/","starts_at":"2027-01-01T00:00:00Z","ends_at":"2027-12-31T00:00:00Z","terms":` + plainTerms + `}`
 	ok(w, json.Unmarshal([]byte(base), &fields))
 	if more != "" {
 		ok(w, json.Unmarshal([]byte(more), &fields))

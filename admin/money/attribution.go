@@ -12,7 +12,7 @@ import (
 
 // A Reattribution asks to decide again who earned the conversions of a range.
 type Reattribution struct {
-	AdvertiserID string              `json:"advertiser_id"`
+	AdvertiserID string              `json:"advertiser_id,omitempty" doc:"Required of admins; an advertiser's own by default"`
 	CampaignIDs  []string            `json:"campaign_ids,omitempty" doc:"Only credits of these campaigns, before or after, and only their terms are replaced; all by default"`
 	From         attribution.Instant `json:"from" doc:"event_time from then on"`
 	To           attribution.Instant `json:"to" doc:"event_time before then; at most 400 days and 5,000 conversions"`
@@ -31,10 +31,11 @@ type reattributionInput struct{ admin.JSON[Reattribution] }
 func (a *API) attribution(api *admin.API) {
 	admin.Register(api, admin.Operation{
 		ID: "replay-attribution", Method: http.MethodPost, Path: "/v1/attribution/replay", Tag: "Conversions",
-		Summary: "Decide again who earned conversions", Roles: operators, Waits: true, Timeout: replayTimeout,
+		Summary: "Decide again who earned conversions", Roles: payers, Waits: true, Timeout: replayTimeout,
 		Description: "Under another model or other terms, each conversion from the clicks and the code of its first decision. " +
 			"A dry run, the default, says what would change. Applied, pending and held actions whose credit went are reversed, " +
-			"new ones made through caps and budget, and locked ones corrected by adjustments.",
+			"new ones made through caps and budget, and locked ones corrected by adjustments. " +
+			"An advertiser may ask for dry runs of its own, of at most 1,000 conversions.",
 	}, func(ctx context.Context, in *reattributionInput) (*answer[ledger.Reattributed], error) {
 		asked := in.Value()
 		return answered(a.ledger.Reattribute(ctx, scopeOf(ctx), ledger.Reattribution{

@@ -13,7 +13,9 @@ func TestReplayAttribution(t *testing.T) {
 	body := func(more string) string {
 		return fmt.Sprintf(`{"advertiser_id":%q,"from":"2027-01-01T00:00:00Z","to":"2027-02-01T00:00:00Z","terms":{"events":{"sale":{"type":"percent","rate":"0.20"}}}%s}`, s.advertiser, more)
 	}
-	s.call(s.ownKey, "POST", path, body(""), 403)
+	s.equal("an advertiser may try", s.call(s.ownKey, "POST", path, body(""), 200)["changed"], 1.0)
+	s.call(s.ownKey, "POST", path, body(`,"dry_run":false`), 403)
+	s.call(s.strangerKey, "POST", path, body(""), 404)
 	s.call(s.creatorKey, "POST", path, body(""), 403)
 	s.call(s.rootKey, "POST", path, body(`,"model":"best"`), 422)
 	dry := s.call(s.rootKey, "POST", path, body(""), 200)

@@ -2,12 +2,11 @@ package money
 
 import (
 	"context"
-	"encoding/csv"
 	"io"
 	"net/http"
-	"strconv"
 
 	"tributary/admin"
+	"tributary/admin/sheet"
 	"tributary/ledger"
 )
 
@@ -21,7 +20,7 @@ type (
 		CreatorID    string `query:"creator_id"`
 		Currency     string `query:"currency"`
 		State        string `query:"state" enum:"open,paid"`
-		Format       string `query:"format" enum:"json,csv" doc:"csv is the file for the bank, with all that match"`
+		Format       string `query:"format" enum:"json,csv,xlsx" doc:"A file is for the bank, with all that match"`
 	}
 	// Payment says that a payout was paid.
 	Payment struct {
@@ -37,48 +36,35 @@ type (
 	}
 )
 
-// A payoutsBody is a list of payouts as JSON, or as a file when csv is set.
+// A payoutsBody is a list of payouts as JSON, or as a file.
 type payoutsBody struct {
 	page[ledger.CreatorPayout]
-	csv bool
+	format admin.FileFormat
 }
 
 // ContentType names the form the answer is written in.
-func (b *payoutsBody) ContentType(wanted string) string {
-	if b.csv {
-		return admin.MediaTypeCSV
-	}
-	return wanted
-}
+func (b *payoutsBody) ContentType(wanted string) string { return b.format.ContentType(wanted) }
 
-// WriteCSV writes the payouts as the file for the bank.
-func (b *payoutsBody) WriteCSV(w io.Writer) error {
-	rows := csv.NewWriter(w)
-	_ = rows.Write([]string{"payout_id", "advertiser_id", "creator_id", "creator_name", "payout_details", "amount", "currency", "actions", "state", "as_of", "reference"})
+// WriteFile writes the payouts as the file for the bank.
+func (b *payoutsBody) WriteFile(w io.Writer) error {
+	file, err := b.format.BeginFile(w, "Payouts", "payout_id", "advertiser_id", "creator_id", "creator_name", "payout_details", "amount", "currency",
+		"actions", "state", "as_of", "reference")
+	if err != nil {
+		return err
+	}
 	for i := range b.Items {
 		p := &b.Items[i]
-		_ = rows.Write([]string{
-			p.ID, p.AdvertiserID, p.CreatorID, cell(p.CreatorName), cell(string(p.PayoutDetails)), textOf(p.Amount), p.Currency,
-			strconv.FormatInt(p.Actions, 10), p.State, p.AsOf.String(), cell(textOf(p.Reference)),
-		})
+		amount := sheet.Cell{}
+		if p.Amount != nil {
+			amount = sheet.Decimal(*p.Amount)
+		}
+		if err := file.WriteRow(sheet.Text(p.ID), sheet.Text(p.AdvertiserID), sheet.Text(p.CreatorID), sheet.Text(p.CreatorName),
+			sheet.Text(string(p.PayoutDetails)), amount, sheet.Text(p.Currency), sheet.Int(p.Actions), sheet.Text(p.State),
+			sheet.Time(p.AsOf.Time()), sheet.TextOrNone(p.Reference)); err != nil {
+			return err
+		}
 	}
-	rows.Flush()
-	return rows.Error()
-}
-
-// cell keeps a spreadsheet from taking a text that people wrote for a formula.
-func cell(text string) string {
-	if text != "" && (text[0] == '=' || text[0] == '+' || text[0] == '-' || text[0] == '@' || text[0] == '\t' || text[0] == '\r') {
-		return "'" + text
-	}
-	return text
-}
-
-func textOf(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
+	return file.Close()
 }
 
 func (a *API) payouts(api *admin.API) {
@@ -110,10 +96,11 @@ const maxPayoutRows = 100_000
 
 func (a *API) listPayouts(ctx context.Context, in *payoutsInput) (*payoutsOutput, error) {
 	filter := ledger.PayoutFilter{AdvertiserID: in.AdvertiserID, CreatorID: in.CreatorID, Currency: in.Currency, State: in.State}
-	out := &payoutsOutput{Body: &payoutsBody{csv: in.Format == "csv"}}
-	asked := pageOf(in.PageQuery)
-	if out.Body.csv {
-		out.Disposition, asked.Limit = `attachment; filename="payouts.csv"`, ledger.MaxLimit
+	format := admin.FileFormat(in.Format)
+	out := &payoutsOutput{Disposition: format.Disposition("payouts"), Body: &payoutsBody{format: format}}
+	isFile, asked := out.Disposition != "", pageOf(in.PageQuery)
+	if isFile {
+		asked.Limit = ledger.MaxLimit
 	}
 	for {
 		list, err := a.ledger.Payouts(ctx, scopeOf(ctx), filter, asked)
@@ -124,7 +111,7 @@ func (a *API) listPayouts(ctx context.Context, in *payoutsInput) (*payoutsOutput
 		if out.Body.Items == nil {
 			out.Body.Items = []ledger.CreatorPayout{}
 		}
-		if !out.Body.csv || list.NextCursor == "" || len(out.Body.Items) >= maxPayoutRows {
+		if !isFile || list.NextCursor == "" || len(out.Body.Items) >= maxPayoutRows {
 			return out, nil
 		}
 		asked.Cursor = list.NextCursor

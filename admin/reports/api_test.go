@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"tributary/admin"
 	"tributary/attribution"
 	"tributary/catalog"
@@ -22,6 +24,7 @@ import (
 // of one advertiser's link stored.
 type office struct {
 	t                                     *testing.T
+	conn                                  driver.Conn
 	url, clickID                          string
 	link                                  catalog.Link
 	adminKey, ownKey, otherKey, crtKey    string
@@ -38,7 +41,7 @@ func newOffice(t *testing.T) *office {
 	things := catalog.New(db, catalog.Options{BaseURL: "https://t.example", Pepper: bytes.Repeat([]byte{7}, 32), Now: at})
 	ring, err := attribution.NewClickKeyring(1, map[byte][]byte{1: bytes.Repeat([]byte{9}, attribution.ClickKeyBytes)})
 	must(t, err)
-	o := &office{t: t}
+	o := &office{t: t, conn: conn}
 	o.seed(things)
 
 	var minter attribution.ClickMinter
@@ -51,7 +54,9 @@ func newOffice(t *testing.T) *office {
 	}})
 	logger := slog.New(slog.DiscardHandler)
 	server := httptest.NewServer(admin.New(admin.Options{
-		Catalog: things, Logger: logger, Version: "test", Routes: []admin.Routes{Routes(New(conn, upToDate{}, noAgencies{}), things, ring, at)},
+		Catalog: things, Logger: logger, Version: "test", Routes: []admin.Routes{
+			Routes(New(conn, upToDate{}, noAgencies{}), things, ring, at), DetailRoutes(New(conn, upToDate{}, noAgencies{}), &fixedDeciding{}, at),
+		},
 	}))
 	t.Cleanup(server.Close)
 	o.url = server.URL

@@ -26,24 +26,16 @@ var tables = [...]table{
 
 // A Dimension is something figures can be grouped by.
 type Dimension struct {
-	Name    string // as a client asks for it
-	Field   string // as the answer names it
-	from    source // the first that knows it
-	ordered bool   // it is a time: rows of it come in order
-	column  string // of a plain one
-	span    string // of a time: ClickHouse's function of a time and a zone
-	shown   string // how its value is written, with %s for the value
-	known   known  // whose it is
+	Name       string // as a client asks for it
+	Field      string // as the answer names it
+	Definition string
+	from       source // the first that knows it
+	ordered    bool   // it is a time: rows of it come in order
+	column     string // of a plain one
+	span       string // of a time: ClickHouse's function of a time and a zone
+	shown      string // how its value is written, with %s for the value
+	known      kinds  // whose it is
 }
-
-// known says which figures a dimension can group and narrow.
-type known int
-
-const (
-	ofBoth    known = iota
-	ofClicks        // a click has it, an action does not
-	ofActions       // an action has it, a click does not
-)
 
 // key is the expression rows are grouped by. In it the report's time zone is a
 // query parameter: ClickHouse wants a constant there, which a parameter is.
@@ -60,48 +52,46 @@ func (d *Dimension) text(timeColumn string) string {
 	return strings.Replace(d.shown, "%s", d.key(timeColumn), 1)
 }
 
-func columnOf(name, column string, from source) Dimension {
+// What a dimension can be of.
+const (
+	ofAll            = ofClicks | ofActions | ofPosts
+	ofClicksAndMoney = ofClicks | ofActions
+)
+
+func columnOf(name, column string, from source, known kinds, definition string) Dimension {
 	field := column
 	if name == "referrer" {
 		field = name
 	}
-	d := Dimension{Name: name, Field: field, from: from, column: column, shown: "%s"}
-	if from == byRow {
-		d.known = ofClicks
-	}
-	return d
+	return Dimension{Name: name, Field: field, Definition: definition, from: from, column: column, shown: "%s", known: known}
 }
 
-func timeSpan(name, span, shown string) Dimension {
-	return Dimension{Name: name, Field: name, ordered: true, span: span, shown: shown}
+func timeSpan(name, span, shown, definition string) Dimension {
+	return Dimension{Name: name, Field: name, Definition: definition, ordered: true, span: span, shown: shown, known: ofAll}
 }
 
-func actionColumn(name string) Dimension {
-	return Dimension{Name: name, Field: name, column: name, shown: "%s", known: ofActions}
-}
-
-// dimensions are the groupings clicks and actions have.
+// dimensions are the groupings clicks, actions and posts have.
 var dimensions = []Dimension{
-	columnOf("advertiser", "advertiser_id", byCampaign),
-	columnOf("campaign", "campaign_id", byCampaign),
-	columnOf("platform", "platform", byCampaign),
-	columnOf("creator", "creator_id", byLink),
-	columnOf("task", "task_id", byLink),
-	columnOf("post", "post_id", byLink),
-	columnOf("link", "link_id", byLink),
-	columnOf("currency", "currency", byCampaign),
-	actionColumn("event"),
-	actionColumn("code"),
-	columnOf("observed_platform", "observed_platform", byRow),
-	columnOf("country", "country", byRow),
-	columnOf("device", "device", byRow),
-	columnOf("os", "os", byRow),
-	columnOf("referrer", "referrer_host", byRow),
+	columnOf("advertiser", "advertiser_id", byCampaign, ofAll, "Whose the campaign is."),
+	columnOf("campaign", "campaign_id", byCampaign, ofAll, ""),
+	columnOf("platform", "platform", byCampaign, ofAll, "The task's social platform."),
+	columnOf("creator", "creator_id", byLink, ofAll, ""),
+	columnOf("task", "task_id", byLink, ofAll, ""),
+	columnOf("post", "post_id", byLink, ofAll, "Empty where a link or an action is of no post."),
+	columnOf("link", "link_id", byLink, ofClicksAndMoney, "Empty where an action came without a link."),
+	columnOf("currency", "currency", byCampaign, ofAll, "The campaign's. Every row is of one currency, whatever it is grouped by."),
+	columnOf("event", "event", byLink, ofActions, "What happened: sale, lead, click, task …"),
+	columnOf("code", "code", byLink, ofActions, "The referral code that earned the action; empty for none."),
+	columnOf("observed_platform", "observed_platform", byRow, ofClicks, "Where clicks were seen to come from, by referrer and in-app user agent; empty where it does not show."),
+	columnOf("country", "country", byRow, ofClicks, "ISO 3166 code; empty where it is not known."),
+	columnOf("device", "device", byRow, ofClicks, ""),
+	columnOf("os", "os", byRow, ofClicks, ""),
+	columnOf("referrer", "referrer_host", byRow, ofClicks, "Host of the page with the link; empty for none."),
 	// An hour is named in Go, with its offset: a clock set back has two of one name.
-	timeSpan("hour", "toStartOfHour", "toString(toUnixTimestamp(%s))"),
-	timeSpan("day", "toDate", "toString(%s)"),
-	timeSpan("week", "toMonday", "toString(%s)"),
-	timeSpan("month", "toStartOfMonth", "substring(toString(%s), 1, 7)"),
+	timeSpan("hour", "toStartOfHour", "toString(toUnixTimestamp(%s))", "In the time zone, with its offset."),
+	timeSpan("day", "toDate", "toString(%s)", "In the time zone."),
+	timeSpan("week", "toMonday", "toString(%s)", "In the time zone: its Monday."),
+	timeSpan("month", "toStartOfMonth", "substring(toString(%s), 1, 7)", "In the time zone."),
 }
 
 // Dimensions lists the names figures can be grouped by.
@@ -129,45 +119,4 @@ func dimensionNamed(name string) (Dimension, bool) {
 		return Dimension{}, false
 	}
 	return dimensions[i], true
-}
-
-// A column is one figure of a report row.
-type column struct {
-	name string
-	sums string // over sums of 15 minutes
-	rows string // over the clicks themselves
-}
-
-// clickColumns are the figures counted from hits. A hit is any request, a click
-// a valid one, and unique the first of a visitor on a link in 30 minutes.
-var clickColumns = func() []column {
-	columns := []column{
-		{"hits", "sum(hits)", "count()"},
-		{"clicks", "sum(clicks)", "countIf(verdict = 'valid')"},
-		{"unique_clicks", "sum(unique_clicks)", "countIf(verdict = 'valid' AND is_unique = 1)"},
-		{"invalid_clicks", "sum(hits) - sum(clicks)", "countIf(verdict != 'valid')"},
-	}
-	for _, verdict := range invalidVerdicts {
-		columns = append(columns, column{"invalid_" + verdict, "sum(invalid_" + verdict + ")", "countIf(verdict = '" + verdict + "')"})
-	}
-	return columns
-}()
-
-var invalidVerdicts = []string{"test", "probe", "prefetch", "preview", "bot", "datacenter", "rate"}
-
-// Columns lists the names of the figures, in the order a file has them.
-func Columns() []string {
-	var names []string
-	for _, c := range clickColumns {
-		names = append(names, c.name)
-	}
-	for _, s := range actionSums {
-		if !s.inner {
-			names = append(names, s.name)
-		}
-	}
-	for _, q := range ratios {
-		names = append(names, q.name)
-	}
-	return names
 }

@@ -11,4 +11,13 @@
 // Reading order: dimension.go and query.go (what may be asked), performance.go
 // (figures), money.go (those of actions, and who sees them), clicks.go (the hits
 // themselves), csv.go (the same as a file).
+//
+// Beside them, from what is copied of the ledger: actions.go with action_filters.go
+// and action_files.go (every action, by any field), funnel.go, models.go, codes.go
+// and paths.go, narrowed by narrow.go and answered by detail_api.go with
+// detail_tables.go.
+//
+// What arrives, as it arrives: live.go (who watches), live_follow.go (the one loop
+// that asks for all of them), live_filter.go, live_entries.go, live_position.go and
+// live_api.go. upcoming.go says when what creators earned becomes payable.
 package reports

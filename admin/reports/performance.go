@@ -2,14 +2,14 @@ package reports
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"tributary/schema"
@@ -34,6 +34,7 @@ type Reports struct {
 	margins     Margins
 	performance *template.Template
 	clicks      *template.Template
+	maxGathered int // rows of each kind of thing that are put together here
 }
 
 // New makes Reports over an open ClickHouse.
@@ -41,34 +42,47 @@ func New(conn driver.Conn, freshness Freshness, margins Margins) *Reports {
 	parse := func(name string) *template.Template {
 		return template.Must(template.New(name).Parse(schema.ClickHouseQuery(name)))
 	}
-	return &Reports{conn: conn, freshness: freshness, margins: margins, performance: parse("performance"), clicks: parse("clicks")}
+	return &Reports{conn: conn, freshness: freshness, margins: margins, performance: parse("performance"), clicks: parse("clicks"), maxGathered: 20_000}
 }
 
-// A Row is one row of figures: what it was grouped by, and what was counted of
-// clicks and of actions. Report.Value writes its figures.
+// A Row is one row of figures: what it was grouped by, and what was added up.
+// Report.Value writes its figures.
 type Row struct {
-	Keys     []string // in the order of the report's Groupings
+	// Keys are in the order of the report's Groupings. Of a row that only the
+	// previous period has, a time is empty where this period has no such step.
+	Keys     []string
 	Currency string
-	Figures  []uint64 // of clicks, in the order of Columns
-	Sums     []int64  // of actions, in the order of actionSums
+	// Previous is the same row of the period before, with its own Keys, and none
+	// where that period had no such row; nil in a report that does not compare.
+	Previous *Row
+
+	figures []int64 // by place in columns
 }
 
 // A Report is an answer with its totals, one per currency.
 type Report struct {
 	Groupings   []Dimension
+	Columns     []Column // that were asked for
 	Rows        []Row
 	Totals      []Row
 	Truncated   bool // there were more rows than the limit
+	From, To    time.Time
+	AsOf        time.Time // zero: as it is now
 	DataThrough time.Time
 	Lag         time.Duration
+	// PreviousFrom is where the period before begins, which ends with From; zero in
+	// a report that does not compare.
+	PreviousFrom time.Time
 
-	clicks, actions bool // what is known of such rows
-	creator         bool // a creator asks
+	known   kinds // what rows are of
+	creator bool  // a creator asks
 }
 
 // Performance answers a question for figures.
 func (r *Reports) Performance(ctx context.Context, q *Query, now time.Time) (*Report, error) {
-	report := &Report{Groupings: q.groupBy, clicks: q.clicks, actions: q.actions, creator: q.scope.CreatorID != ""}
+	report := &Report{
+		Groupings: q.groupBy, Columns: q.columns, From: q.from, To: q.to, AsOf: q.asOf, known: q.known, creator: q.scope.CreatorID != "",
+	}
 	// Asked before the figures, so that it never promises more than they hold.
 	report.DataThrough = r.freshness.DataThrough(now)
 	report.Lag = max(0, now.Sub(report.DataThrough))
@@ -76,39 +90,46 @@ func (r *Reports) Performance(ctx context.Context, q *Query, now time.Time) (*Re
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.rows(ctx, q, agencies, q.groupBy, q.limit+1)
-	if err != nil {
-		return nil, err
+	if q.compare {
+		return report, r.comparison(ctx, q, agencies, report)
 	}
-	if len(rows) > q.limit {
-		rows, report.Truncated = rows[:q.limit], true
-	}
-	report.Rows = rows
-	if !report.Truncated && !q.actions { // a conversion may be in several rows, and is one in the totals
-		report.Totals = totalsOf(rows)
-		return report, nil
-	}
-	if report.Totals, err = r.rows(ctx, q, agencies, nil, q.limit); err != nil {
-		return nil, err
-	}
-	return report, nil
+	report.Rows, report.Totals, report.Truncated, err = r.figures(ctx, q, agencies, period{q.from, q.to}, q.limit)
+	return report, err
 }
 
-// totalsOf adds rows up by currency.
-func totalsOf(rows []Row) []Row {
-	totals := []Row{}
+// figures are the rows of a period, up to a limit, and their totals.
+func (r *Reports) figures(ctx context.Context, q *Query, agencies []string, in period, limit int) (rows, totals []Row, truncated bool, err error) {
+	if rows, err = r.rows(ctx, q, agencies, in, q.groupBy, limit+1); err != nil {
+		return nil, nil, false, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		totals, err = r.rows(ctx, q, agencies, in, nil, limit)
+		return rows, totals, true, err
+	}
+	totals, add := totalsOf(rows)
+	if !add { // an order may be in several rows, and is one in the totals
+		totals, err = r.rows(ctx, q, agencies, in, nil, limit)
+	}
+	return rows, totals, false, err
+}
+
+// totalsOf adds rows up by currency, if that gives the totals.
+func totalsOf(rows []Row) (totals []Row, add bool) {
+	totals, add = []Row{}, true
 	for _, row := range rows {
 		i := slices.IndexFunc(totals, func(t Row) bool { return t.Currency == row.Currency })
 		if i < 0 {
 			i = len(totals)
-			totals = append(totals, Row{Keys: []string{}, Currency: row.Currency, Figures: make([]uint64, len(row.Figures)), Sums: make([]int64, len(row.Sums))})
+			totals = append(totals, Row{Keys: []string{}, Currency: row.Currency, figures: make([]int64, len(columns))})
 		}
-		for n, figure := range row.Figures {
-			totals[i].Figures[n] += figure
+		for n, figure := range row.figures {
+			totals[i].figures[n] += figure
 		}
+		add = add && row.figure(shared) == 0
 	}
 	slices.SortFunc(totals, func(a, b Row) int { return strings.Compare(a.Currency, b.Currency) })
-	return totals
+	return totals, add
 }
 
 // agencies are the campaigns whose payouts the scope may not see.
@@ -119,168 +140,79 @@ func (r *Reports) agencies(ctx context.Context, scope Scope) ([]string, error) {
 	return r.margins.AgencyCampaigns(ctx, scope.AdvertiserID)
 }
 
-func (r *Reports) rows(ctx context.Context, q *Query, agencies []string, groupBy []Dimension, limit int) ([]Row, error) {
-	statement, parameters, err := r.statement(q, groupBy, limit)
+// rows are the rows of a period in order, up to a limit.
+func (r *Reports) rows(ctx context.Context, q *Query, agencies []string, in period, groupBy []Dimension, limit int) ([]Row, error) {
+	forms := q.forms()
+	if len(forms) > 1 {
+		rows, all, err := r.gather(ctx, q, forms, agencies, in, groupBy)
+		if err != nil || all {
+			return rows[:min(len(rows), limit)], err
+		}
+	}
+	return r.read(ctx, q.statement(forms, groupBy, in, agencies, limit).sorted())
+}
+
+// gather reads each form by itself and puts their rows together, if there are not
+// too many: then ClickHouse does, which takes it longer to plan.
+func (r *Reports) gather(ctx context.Context, q *Query, forms []form, agencies []string, in period, groupBy []Dimension) (rows []Row, all bool, err error) {
+	parts, failures := make([][]Row, len(forms)), make([]error, len(forms))
+	var reading sync.WaitGroup
+	for i := range forms {
+		reading.Go(func() {
+			parts[i], failures[i] = r.read(ctx, q.statement(forms[i:i+1], groupBy, in, agencies, r.maxGathered+1))
+		})
+	}
+	reading.Wait()
+	places := map[string]int{}
+	for i, part := range parts {
+		if failures[i] != nil || len(part) > r.maxGathered {
+			return nil, false, errors.Join(failures...)
+		}
+		for _, row := range part {
+			name := row.name()
+			place, found := places[name]
+			if !found {
+				places[name] = len(rows)
+				rows = append(rows, row)
+				continue
+			}
+			for n, figure := range row.figures {
+				rows[place].figures[n] += figure
+			}
+		}
+	}
+	slices.SortFunc(rows, func(a, b Row) int { return q.inOrder(groupBy, &a, &b) })
+	return rows, true, nil
+}
+
+// name tells a row from every other of its report.
+func (row *Row) name() string { return strings.Join(row.Keys, "\x00") + "\x00" + row.Currency }
+
+// read asks ClickHouse for the rows of a statement.
+func (r *Reports) read(ctx context.Context, s *statement) ([]Row, error) {
+	text, err := r.fill(s)
 	if err != nil {
 		return nil, err
 	}
-	parameters["agencies"] = arrayParameter(agencies)
-	result, err := r.conn.Query(clickhouse.Context(ctx, clickhouse.WithParameters(parameters)), statement)
-	if err != nil {
-		return nil, fmt.Errorf("ask ClickHouse for the report: %w", err)
-	}
-	defer result.Close()
 	rows := []Row{}
-	for result.Next() {
-		row := Row{Keys: make([]string, len(groupBy)), Figures: make([]uint64, len(clickColumns)), Sums: make([]int64, len(actionSums))}
+	err = r.each(ctx, "the report", text, s.parameters, func(scan func(...any) error) error {
+		row := Row{Keys: make([]string, len(s.groupBy)), figures: make([]int64, len(columns))}
 		var targets []any
 		for i := range row.Keys {
 			targets = append(targets, &row.Keys[i])
 		}
 		targets = append(targets, &row.Currency)
-		for i := range row.Figures {
-			targets = append(targets, &row.Figures[i])
+		for _, place := range s.figures {
+			targets = append(targets, &row.figures[place])
 		}
-		for i := range row.Sums {
-			targets = append(targets, &row.Sums[i])
+		if err := scan(targets...); err != nil {
+			return err
 		}
-		if err := result.Scan(targets...); err != nil {
-			return nil, fmt.Errorf("read the report: %w", err)
-		}
-		nameHours(row.Keys, groupBy, q.zone)
+		nameHours(row.Keys, s.groupBy, s.q.zone)
 		rows = append(rows, row)
-	}
-	if err := result.Err(); err != nil {
-		return nil, fmt.Errorf("read the report: %w", err)
-	}
-	return rows, nil
-}
-
-// A branch is the part of the query that reads one table.
-type branch struct {
-	Groupings, Figures, Conditions []string
-	Table, Time, GroupBy           string
-}
-
-// statement writes the query: fragments from this package's lists, every value
-// as a parameter.
-func (r *Reports) statement(q *Query, groupBy []Dimension, limit int) (string, clickhouse.Parameters, error) {
-	parameters := clickhouse.Parameters{"tz": q.zone.String(), "from": clickHouseTime(q.from), "to": clickHouseTime(q.to)}
-	var names []string
-	for _, d := range groupBy {
-		names = append(names, "by_"+d.Name)
-	}
-	names = append(names, "currency")
-	input := struct {
-		Names, Figures   []string
-		Branches         []branch
-		GroupBy, OrderBy string
-		Limit            int
-	}{Names: names, GroupBy: strings.Join(names, ", "), OrderBy: orderOf(q, groupBy, names), Limit: limit}
-	part := "" // the names' ending where two tables' figures are added up
-	if q.clicks && q.actions {
-		part = "_part"
-	}
-	clicks, actions := q.clickBranch(groupBy, parameters, part), q.actionBranch(groupBy, parameters)
-	for _, c := range clickColumns {
-		input.Figures = append(input.Figures, "figure_"+c.name)
-		actions.Figures = append(actions.Figures, "toUInt64(0) AS figure_"+c.name+part)
-	}
-	var sums []string
-	for _, s := range actionSums {
-		input.Figures = append(input.Figures, "figure_"+s.name)
-		clicks.Figures = append(clicks.Figures, "toInt64(0) AS figure_"+s.name+part)
-		sums = append(sums, "toInt64("+s.sql+") AS figure_"+s.name+part)
-	}
-	actions.Figures = append(actions.Figures, sums...)
-	if q.clicks {
-		input.Branches = append(input.Branches, clicks)
-	}
-	if q.actions {
-		input.Branches = append(input.Branches, actions)
-	}
-	var statement strings.Builder
-	if err := r.performance.Execute(&statement, input); err != nil {
-		return "", nil, fmt.Errorf("write the report's query: %w", err)
-	}
-	return statement.String(), parameters, nil
-}
-
-func (q *Query) clickBranch(groupBy []Dimension, parameters clickhouse.Parameters, part string) branch {
-	from := q.source(groupBy)
-	b := q.branch(groupBy, tables[from], ofActions, parameters)
-	for _, c := range clickColumns {
-		figure := c.sums
-		if from == byRow {
-			figure = c.rows
-		}
-		b.Figures = append(b.Figures, "toUInt64("+figure+") AS figure_"+c.name+part)
-	}
-	return b
-}
-
-// actionBranch reads every action's newest version: FINAL leaves the others out.
-func (q *Query) actionBranch(groupBy []Dimension, parameters clickhouse.Parameters) branch {
-	return q.branch(groupBy, table{"actions FINAL", "event_time"}, ofClicks, parameters)
-}
-
-// branch reads a table by the groupings and filters that are not others'.
-func (q *Query) branch(groupBy []Dimension, from table, others known, parameters clickhouse.Parameters) branch {
-	b := branch{Table: from.name, Time: from.time, Conditions: scopeConditions(q.scope, parameters)}
-	var keys []string
-	for _, d := range groupBy {
-		b.Groupings = append(b.Groupings, "CAST("+d.text(from.time)+" AS String) AS by_"+d.Name)
-		keys = append(keys, d.key(from.time))
-	}
-	b.Groupings = append(b.Groupings, "CAST(currency AS String) AS currency")
-	b.GroupBy = strings.Join(append(keys, "currency"), ", ")
-	for i, f := range q.filters {
-		if f.dimension.known == others {
-			continue
-		}
-		name := "filter" + strconv.Itoa(i)
-		parameters[name] = arrayParameter(f.values)
-		b.Conditions = append(b.Conditions, f.dimension.key(from.time)+" IN {"+name+":Array(String)}")
-	}
-	return b
-}
-
-// orderOf sorts by the asked field, then by every grouping, so that the same question
-// has the same answer row by row.
-func orderOf(q *Query, groupBy []Dimension, names []string) string {
-	rest := strings.Join(names, ", ")
-	if len(groupBy) == 0 {
-		return rest
-	}
-	expression := orderBy(q.sortBy)
-	if q.sortBy == "currency" {
-		expression = "currency"
-	}
-	for _, d := range groupBy {
-		if d.Field == q.sortBy {
-			expression = "by_" + d.Name
-		}
-	}
-	if q.falling {
-		expression += " DESC"
-	}
-	return expression + ", " + rest
-}
-
-func scopeConditions(scope Scope, parameters clickhouse.Parameters) []string {
-	var conditions []string
-	if scope == (Scope{}) {
-		conditions = append(conditions, "1 = 0")
-	}
-	if scope.AdvertiserID != "" {
-		parameters["scope_advertiser"] = scope.AdvertiserID
-		conditions = append(conditions, "advertiser_id = {scope_advertiser:String}")
-	}
-	if scope.CreatorID != "" {
-		parameters["scope_creator"] = scope.CreatorID
-		conditions = append(conditions, "creator_id = {scope_creator:String}")
-	}
-	return conditions
+		return nil
+	})
+	return rows, err
 }
 
 func nameHours(keys []string, groupBy []Dimension, zone *time.Location) {
@@ -292,15 +224,4 @@ func nameHours(keys []string, groupBy []Dimension, zone *time.Location) {
 			keys[i] = time.Unix(seconds, 0).In(zone).Format(time.RFC3339)
 		}
 	}
-}
-
-func clickHouseTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
-
-// arrayParameter writes values as the text of an Array(String) parameter.
-func arrayParameter(values []string) string {
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v) + "'"
-	}
-	return "[" + strings.Join(quoted, ",") + "]"
 }

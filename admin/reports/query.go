@@ -36,8 +36,10 @@ type Query struct {
 	sortBy  string
 	falling bool
 	limit   int
-	clicks  bool // it asks for figures of clicks
-	actions bool // it asks for figures of actions
+	asOf    time.Time // zero: now
+	compare bool      // with the period before
+	columns []Column  // that are asked for
+	known   kinds     // it asks for figures of
 }
 
 // A filter keeps the hits whose dimension has one of the values.
@@ -54,22 +56,22 @@ type Question struct {
 	Filters  map[string][]string // values by field of the answer, such as campaign_id
 	Sort     string              // a field of the answer, "-" in front for falling; empty: time rising, else hits (actions where there are no clicks) falling
 	Limit    int                 // 0: DefaultRows
+	Columns  []string            // names of Columns; empty: all
+	AsOf     string              // RFC 3339 time: the figures as they stood then; empty: now
+	Compare  string              // "previous": with the period of the same length before; needs From
 }
+
+// ComparePrevious is the Compare of a question that is also asked of the period
+// before.
+const ComparePrevious = "previous"
 
 // NewQuery checks a question. Every part that cannot be answered is named in the
 // Problem it returns.
 func NewQuery(scope Scope, q Question, now time.Time) (*Query, error) {
 	var check attribution.Checker
-	query := &Query{scope: scope, limit: q.Limit, zone: time.UTC}
+	query := &Query{scope: scope, limit: q.Limit}
 	query.groupBy = checkGroupings(&check, q.GroupBy)
-	if q.TZ != "" {
-		zone, err := time.LoadLocation(q.TZ)
-		if err != nil || q.TZ == "Local" {
-			check.Add("query.tz", "must be an IANA time zone such as Asia/Bangkok")
-			zone = time.UTC
-		}
-		query.zone = zone
-	}
+	query.zone = checkZone(&check, q.TZ)
 	query.from, query.to = checkPeriod(&check, q.From, q.To, query.zone, now)
 	for _, name := range slices.Sorted(maps.Keys(q.Filters)) {
 		dimension, known := filterNamed(name)
@@ -78,6 +80,9 @@ func NewQuery(scope Scope, q Question, now time.Time) (*Query, error) {
 		query.filters = append(query.filters, filter{dimension, q.Filters[name]})
 	}
 	query.choose(&check)
+	query.columns = checkColumns(&check, q.Columns)
+	query.asOf = checkAsOf(&check, q.AsOf, now)
+	query.compare = checkCompare(&check, q, query)
 	query.sortBy, query.falling = checkSort(&check, q.Sort, query)
 	if query.limit == 0 {
 		query.limit = DefaultRows
@@ -108,19 +113,16 @@ func checkGroupings(check *attribution.Checker, names []string) []Dimension {
 	return groupings
 }
 
-// checkPeriod reads the half-open period; a day without a time begins at
-// midnight in the report's zone, and as an end includes nothing of that day.
+// checkPeriod reads the half-open period; a day without a time begins with its
+// first moment in the report's zone, and as an end includes nothing of that day.
 func checkPeriod(check *attribution.Checker, fromText, toText string, zone *time.Location, now time.Time) (from, to time.Time) {
 	read := func(location, text string, fallback time.Time) time.Time {
 		if text == "" {
 			return fallback
 		}
-		if day, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-			return day
-		}
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			check.Add(location, "must be a day (2027-01-31) or an RFC 3339 time (2027-01-31T00:00:00Z)")
+		at, ok := readTime(text, zone)
+		if !ok {
+			check.Add(location, notATime)
 			return fallback
 		}
 		return at
@@ -136,15 +138,68 @@ func checkPeriod(check *attribution.Checker, fromText, toText string, zone *time
 // choose says which figures the question is about: those that all groupings and
 // filters know. A filter by event narrows actions only.
 func (q *Query) choose(check *attribution.Checker) {
-	q.clicks, q.actions = true, true
+	q.known = ofAll
 	for _, d := range q.groupBy {
-		q.clicks, q.actions = q.clicks && d.known != ofActions, q.actions && d.known != ofClicks
+		q.known &= d.known
 	}
 	for _, f := range q.filters {
-		q.clicks = q.clicks && (f.dimension.known != ofActions || f.dimension.Name == "event")
-		q.actions = q.actions && f.dimension.known != ofClicks
+		if f.dimension.Name != "event" {
+			q.known &= f.dimension.known
+		}
 	}
-	check.Require(q.clicks || q.actions, "query.group_by", "and the filters name both what only clicks have and what only actions have")
+	check.Require(q.known != 0, "query.group_by", "and the filters name both what only clicks have and what only actions have")
+}
+
+func checkColumns(check *attribution.Checker, names []string) []Column {
+	if len(names) == 0 {
+		return Definitions()
+	}
+	var asked []Column
+	for _, name := range names {
+		i, known := figureIndex[name]
+		if !known || columns[i].inner {
+			check.Add("query.columns", "%q is no column; GET /v1/reports/columns lists them", name)
+			continue
+		}
+		if !slices.ContainsFunc(asked, func(c Column) bool { return c.Name == name }) {
+			asked = append(asked, columns[i])
+		}
+	}
+	return asked
+}
+
+func checkAsOf(check *attribution.Checker, text string, now time.Time) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		check.Add("query.as_of", "must be an RFC 3339 time (2027-01-31T00:00:00Z)")
+		return time.Time{}
+	}
+	check.Require(!at.After(now), "query.as_of", "must not be in the future")
+	return at
+}
+
+// checkCompare refuses a comparison without a beginning to go back from, and one
+// whose steps of time would not fit over each other.
+func checkCompare(check *attribution.Checker, q Question, query *Query) bool {
+	if q.Compare == "" {
+		return false
+	}
+	if q.Compare != ComparePrevious {
+		check.Add("query.compare", "must be previous")
+		return false
+	}
+	check.Require(q.From != "", "query.from", "is required with compare=previous: it is what the period before ends with")
+	times := 0
+	for _, d := range query.groupBy {
+		if d.ordered {
+			times++
+		}
+	}
+	check.Require(times < 2 || query.wholeDays(), "query.compare", "by more than one of hour, day, week and month needs a period of whole days")
+	return true
 }
 
 func checkSort(check *attribution.Checker, sort string, q *Query) (field string, falling bool) {
@@ -155,10 +210,13 @@ func checkSort(check *attribution.Checker, sort string, q *Query) (field string,
 				return d.Field, false
 			}
 		}
-		if !q.clicks {
+		switch {
+		case q.known&ofClicks != 0:
+			return "hits", true
+		case q.known&ofActions != 0:
 			return "actions", true
 		}
-		return "hits", true
+		return "views", true
 	}
 	field, falling = strings.CutPrefix(sort, "-")
 	known := slices.Contains(Columns(), field) || field == "currency" ||
@@ -168,13 +226,8 @@ func checkSort(check *attribution.Checker, sort string, q *Query) (field string,
 }
 
 // source is the smallest table that can answer, grouped by some dimensions: it
-// knows every one of them, every filter and the scope, and the period begins and
-// ends on its steps.
+// knows every one of them, every filter and the scope.
 func (q *Query) source(groupBy []Dimension) source {
-	onStep := func(t time.Time) bool { return t.Equal(t.Truncate(15 * time.Minute)) }
-	if !onStep(q.from) || !onStep(q.to) {
-		return byRow
-	}
 	needed := byCampaign
 	if q.scope.CreatorID != "" {
 		needed = byLink
@@ -183,7 +236,9 @@ func (q *Query) source(groupBy []Dimension) source {
 		needed = max(needed, d.from)
 	}
 	for _, f := range q.filters {
-		needed = max(needed, f.dimension.from)
+		if f.dimension.known&ofClicks != 0 {
+			needed = max(needed, f.dimension.from)
+		}
 	}
 	return needed
 }

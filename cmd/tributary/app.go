@@ -61,8 +61,11 @@ type app struct {
 	engine     *engine.Engine // nil with a server of the operator's
 	clickhouse driver.Conn
 	shipper    *ingest.Shipper
+	quarantine *ingest.Quarantine
 	migrated   chan struct{} // closed once ClickHouse has this program's tables
 	copy       *ledgerCopy
+	live       *reports.Live
+	telling    *telling // nil without the role admin
 	index      *links.Index
 	rules      *verdict.Rules
 	geo        *geo.Databases
@@ -85,7 +88,7 @@ func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
 	a := &app{options: o, log: c.log, out: c.out, failed: make(chan error, 2), migrated: make(chan struct{}), metrics: newMetricBook()}
 	for _, start := range []func(context.Context, appConfig) error{
 		a.openDataDir, a.openClock, a.listen, a.openCatalog, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
-		a.ship, a.copyLedger, a.settle, a.openTracker, a.seedDemo, a.serveAdmin, a.serveTracker,
+		a.ship, a.copyLedger, a.settle, a.tell, a.openTracker, a.seedDemo, a.serveAdmin, a.serveTracker,
 	} {
 		if err := start(ctx, c); err != nil {
 			return nil, errors.Join(err, a.stop())
@@ -167,8 +170,12 @@ func (a *app) openClicks(context.Context, appConfig) (err error) {
 func (a *app) openClickHouse(ctx context.Context, c appConfig) (err error) {
 	o := schema.ClickHouseOptions{DSN: string(a.options.ClickHouse)}
 	if o.DSN == "" {
+		if err := readersAddressIsFree(a.options.ClickhouseListen); err != nil {
+			return err
+		}
 		a.engine, err = engine.Start(ctx, engine.Options{
 			Dir: a.dir.file(enginePath), Library: a.options.EngineLibrary, Command: c.engineCommand, Env: c.engineEnv, Log: a.log,
+			Listen: a.options.ClickhouseListen,
 		})
 		if err != nil {
 			return err
@@ -247,20 +254,32 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 		return err
 	}
 	sales := &importer{reader, a}
-	routes := []admin.Routes{
-		reports.Routes(reports.New(a.clickhouse, reportFreshness{a.freshness(), a.copy}, a.money), a.things, a.clickKeys, a.reportTime),
-		money.Routes(a.money, sales),
+	figures := reports.New(a.clickhouse, reportFreshness{a.freshness(), a.copy}, a.money)
+	live, err := a.openLive(figures)
+	if err != nil {
+		return err
 	}
+	routes := []admin.Routes{
+		reports.Routes(figures, a.things, a.clickKeys, a.reportTime), reports.DetailRoutes(figures, a.money, a.reportTime),
+		live,
+		money.Routes(a.money, sales), money.AuditRoutes(a),
+	}
+	routes = append(routes, a.telling.routes()...)
 	if a.clock != nil {
 		routes = append(routes, sandbox.Routes(a.rehearsal(), a.samples(sales)))
 	}
+	pages, err := a.pages(figures)
+	if err != nil {
+		return err
+	}
 	handler := admin.New(admin.Options{
-		Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
+		Pages: pages, Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
 		Routes:  routes,
 	})
 	server := admin.NewServer(handler, a.log)
 	a.serve("admin", func() error { return server.Serve(a.adminListener) }, server.Shutdown)
+	a.life.background("live stream", a.live.Run) // its streams end before the server waits for them
 	return nil
 }
 

@@ -15,22 +15,24 @@ import (
 
 // Options are the settings of one app, checked and typed.
 type Options struct {
-	DataDir         string
-	TrackerAddr     string
-	AdminAddr       string
-	BaseURL         string // scheme and host, no slash at the end
-	ClickHouse      DSN    // empty: embedded
-	Database        DSN    // empty: SQLite in DataDir
-	Redis           []DSN
-	Tracker, Admin  bool // roles
-	GeoIP           []string
-	ClickFsync      time.Duration // 0: the shopper waits for the disk
-	TrustedProxies  []netip.Prefix
-	RateLimit       verdict.Rate
-	SMTP            DSN
-	ShutdownTimeout time.Duration
-	EngineLibrary   string
-	Crawlers        string
+	DataDir          string
+	TrackerAddr      string
+	AdminAddr        string
+	BaseURL          string // scheme and host, no slash at the end
+	ClickHouse       DSN    // empty: embedded
+	ClickhouseListen string // loopback address for readers of the embedded one; empty: none
+	Database         DSN    // empty: SQLite in DataDir
+	Redis            []DSN
+	Tracker, Admin   bool // roles
+	GeoIP            []string
+	ClickFsync       time.Duration // 0: the shopper waits for the disk
+	TrustedProxies   []netip.Prefix
+	RateLimit        verdict.Rate
+	SMTP             DSN
+	WebhookNetworks  []netip.Prefix // not public, and webhooks may be sent there all the same
+	ShutdownTimeout  time.Duration
+	EngineLibrary    string
+	Crawlers         string
 	// ClickRetentionMonths is how long clicks are kept; 0: for ever.
 	ClickRetentionMonths int
 	LogLevel             slog.Level
@@ -74,12 +76,14 @@ func (s *Settings) Options(from *layers) (Options, error) {
 		AdminAddr:            c.address("admin-addr", s.AdminAddr),
 		BaseURL:              c.origin("base-url", s.BaseURL),
 		ClickHouse:           c.dsn("clickhouse", embeddedIsNone(s.Clickhouse), "embedded, or a DSN such as clickhouse://user:password@host:9000/tributary", "clickhouse", "tcp", "http", "https"),
+		ClickhouseListen:     c.readersAddress("clickhouse-listen", s.ClickhouseListen, s.Clickhouse),
 		Redis:                c.redis("redis", s.Redis),
 		GeoIP:                c.files("geoip", s.GeoIP),
 		ClickFsync:           c.duration("click-fsync", s.ClickFsync, 0, maxClickFsync, "20ms"),
 		TrustedProxies:       c.networks("trusted-proxies", s.TrustedProxies),
 		RateLimit:            c.rate("rate-limit", s.RateLimit),
-		SMTP:                 c.dsn("smtp", s.SMTP, "a URL such as smtps://user:password@host:465", "smtp", "smtps"),
+		SMTP:                 c.smtp("smtp", s.SMTP),
+		WebhookNetworks:      c.networks("webhook-networks", s.WebhookNetworks),
 		ShutdownTimeout:      c.duration("shutdown-timeout", s.ShutdownTimeout, time.Second, maxShutdownTimeout, "15s"),
 		EngineLibrary:        c.file("engine-library", s.EngineLibrary),
 		Crawlers:             c.file("crawlers", s.Crawlers),
@@ -104,7 +108,6 @@ func (o Options) unavailable() error {
 		text  string
 	}{
 		{len(o.Redis) > 0, "--redis: this version runs as one node; leave it out"},
-		{o.SMTP != "", "--smtp: this version sends no mail; leave it out"},
 	} {
 		if feature.asked {
 			missing = append(missing, feature.text)

@@ -111,7 +111,7 @@ func TestEveryBadSettingIsReportedAtOnceWithWhereItCameFrom(t *testing.T) {
 
 func TestCredentialsAreNeverPrinted(t *testing.T) {
 	const secret = "hunter2"
-	o, err := optionsOf(t, "--clickhouse", "clickhouse://ann:hunter2@db:9000/tributary?password=hunter2", "--database", "postgres://ann:hunter2@db/x", "--smtp", "smtps://ann:hunter2@mail:465", "--redis", "redis://:hunter2@cache:6379")
+	o, err := optionsOf(t, "--clickhouse", "clickhouse://ann:hunter2@db:9000/tributary?password=hunter2", "--database", "postgres://ann:hunter2@db/x", "--smtp", "smtps://ann:hunter2@mail:465?from=ann@mail.example", "--redis", "redis://:hunter2@cache:6379")
 	if err != nil {
 		t.Fatal(err)
 	}

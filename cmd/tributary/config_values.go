@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"tributary/admin/notify"
 	"tributary/redirect/verdict"
 )
 
@@ -70,6 +71,26 @@ func (c *checker) address(name, value string) string {
 	return value
 }
 
+// readersAddress checks where the embedded ClickHouse answers readers. It asks them
+// for no password, so it answers this machine alone.
+func (c *checker) readersAddress(name, value, clickhouse string) string {
+	if value == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(value)
+	address, notAddress := netip.ParseAddr(host)
+	number, notNumber := strconv.ParseUint(port, 10, 16)
+	switch {
+	case embeddedIsNone(clickhouse) != "":
+		c.bad(name, value, "is the embedded ClickHouse's, and --clickhouse names another: ask that one, and leave this out")
+	case err != nil || notNumber != nil || number == 0:
+		c.bad(name, value, "must be a loopback address and a port, such as 127.0.0.1:8123")
+	case host != "localhost" && (notAddress != nil || !address.IsLoopback()):
+		c.bad(name, value, "must be a loopback address, such as 127.0.0.1:8123, because it asks for no password: for other machines put a proxy that does before it")
+	}
+	return value
+}
+
 func (c *checker) networks(name string, values []string) []netip.Prefix {
 	var networks []netip.Prefix
 	for _, value := range values {
@@ -105,6 +126,18 @@ func (c *checker) dsn(name, value, want string, schemes ...string) DSN {
 	}
 	c.bad(name, redactURL(value), "must be %s", want)
 	return ""
+}
+
+// smtp checks the address of a mail server, and that it says whom e-mails are from.
+func (c *checker) smtp(name, value string) DSN {
+	if value == "" {
+		return ""
+	}
+	if _, err := notify.ParseServer(value); err != nil {
+		c.bad(name, redactURL(value), "%v", err)
+		return ""
+	}
+	return DSN(value)
 }
 
 // hostAndPort is the form of a server's address.

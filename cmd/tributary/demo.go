@@ -22,6 +22,8 @@ type demo struct {
 	Advertisers map[string]catalog.AdvertiserFields `json:"advertisers"`
 	Creators    map[string]catalog.CreatorFields    `json:"creators"`
 	Campaigns   []demoCampaign                      `json:"campaigns"`
+
+	advertiserIDs, creatorIDs map[string]string // once they are entered, by name
 }
 
 type demoCampaign struct {
@@ -38,11 +40,13 @@ type demoTask struct {
 	Title      string              `json:"title"`
 	Fee        attribution.Decimal `json:"fee"`
 	Label      string              `json:"label"`
+	Code       string              `json:"code"`
 	Popularity int                 `json:"popularity"` // its links' share of the clicks
 }
 
 // seedDemo enters the data set, when it is asked for and nothing is stored yet,
-// and sends its clicks through the spool.
+// and sends its clicks and sales through the spools. People entered it before the
+// first click, so it has a catalog whose clock stands at that time.
 func (a *app) seedDemo(ctx context.Context, _ appConfig) error {
 	if !a.options.Demo || !a.dir.fresh {
 		return nil
@@ -51,16 +55,27 @@ func (a *app) seedDemo(ctx context.Context, _ appConfig) error {
 	if err := json.Unmarshal(demoJSON, &d); err != nil {
 		return fmt.Errorf("read the demo data set: %w", err)
 	}
-	links, err := d.enter(ctx, a.things, time.Now())
+	now := time.Now()
+	then := catalog.New(a.db, catalog.Options{
+		BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Log: a.log, Now: func() time.Time { return now.AddDate(0, 0, -demoAgeDays) },
+	})
+	links, err := d.enter(ctx, then, now)
 	if err != nil {
 		return fmt.Errorf("enter the demo data set: %w", err)
 	}
+	if err := a.seedOffers(ctx, now, d.advertiserIDs, d.creatorIDs); err != nil {
+		return err
+	}
+	a.things.Announce()
 	if a.tracker == nil {
 		return nil // clicks are a tracker's
 	}
 	clicks := demoClicks{keys: a.clickKeys, rules: a.rules, log: a.clicks, links: links}
-	if err := clicks.send(time.Now()); err != nil {
+	if err := clicks.send(now); err != nil {
 		return fmt.Errorf("send the demo clicks: %w", err)
+	}
+	if err := clicks.sales.send(a.reports); err != nil {
+		return fmt.Errorf("send the demo sales: %w", err)
 	}
 	return nil
 }
@@ -70,28 +85,30 @@ type demoLink struct {
 	catalog.Link
 	popularity int
 	fromMs     int64 // when its campaign began
+	currency   string
+	code       string // of the same task; may be none
 }
 
 // enter makes every thing through the catalog, as the API would.
 func (d *demo) enter(ctx context.Context, things *catalog.Catalog, now time.Time) ([]demoLink, error) {
-	advertisers, creators := map[string]string{}, map[string]string{}
+	d.advertiserIDs, d.creatorIDs = map[string]string{}, map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(d.Advertisers)) {
 		made, err := things.CreateAdvertiser(ctx, operator, d.Advertisers[name])
 		if err != nil {
 			return nil, fmt.Errorf("advertiser %s: %w", name, err)
 		}
-		advertisers[name] = made.ID
+		d.advertiserIDs[name] = made.ID
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Creators)) {
 		made, err := things.CreateCreator(ctx, operator, d.Creators[name])
 		if err != nil {
 			return nil, fmt.Errorf("creator %s: %w", name, err)
 		}
-		creators[name] = made.ID
+		d.creatorIDs[name] = made.ID
 	}
 	var links []demoLink
 	for _, c := range d.Campaigns {
-		made, err := c.enter(ctx, things, now, advertisers[c.Advertiser], creators)
+		made, err := c.enter(ctx, things, now, d.advertiserIDs[c.Advertiser], d.creatorIDs)
 		if err != nil {
 			return nil, fmt.Errorf("campaign %s: %w", c.Fields.Title, err)
 		}
@@ -130,7 +147,12 @@ func (c *demoCampaign) enter(ctx context.Context, things *catalog.Catalog, now t
 		if err != nil {
 			return nil, err
 		}
-		links = append(links, demoLink{link, t.Popularity, int64(fields.StartsAt)})
+		if t.Code != "" {
+			if _, err := things.CreateCode(ctx, operator, task.ID, catalog.CodeFields{Code: t.Code}); err != nil {
+				return nil, err
+			}
+		}
+		links = append(links, demoLink{link, t.Popularity, int64(fields.StartsAt), campaign.Currency, t.Code})
 	}
 	return links, nil
 }

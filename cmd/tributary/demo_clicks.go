@@ -22,11 +22,13 @@ type demoClicks struct {
 	rules *verdict.Rules
 	log   *spool.Log
 	links []demoLink
+	sales demoSales // what the clicks led to
 }
 
 const (
-	demoClickCount = 4000
-	demoDays       = 7
+	demoClickCount = 9000
+	demoDays       = 42
+	demoAgeDays    = 61 // how long ago the first campaign was entered
 	demoSeed       = 20270110
 	dayMs          = 24 * 60 * 60 * 1000
 )
@@ -62,6 +64,7 @@ func (d *demoClicks) send(now time.Time) error {
 		if err := d.log.Append(0, record); err != nil {
 			return err
 		}
+		d.sales.consider(random, link, &click, now.UnixMilli())
 	}
 	return nil
 }
@@ -78,7 +81,7 @@ func (d *demoClicks) click(minter *attribution.ClickMinter, link *demoLink, kind
 	id := minter.Append(nil, d.keys, attribution.ClickToken{AtMs: atMs, Link: link.Number, Verdict: reasons.Verdict()}, entropy)
 	identity := attribution.AppendIdentity(nil, &attribution.LinkIdentity{
 		Number: link.Number, LinkID: link.ID, TaskID: link.TaskID, PostID: link.PostID, CampaignID: link.CampaignID,
-		CreatorID: link.CreatorID, AdvertiserID: link.AdvertiserID, Platform: link.Platform,
+		CreatorID: link.CreatorID, AdvertiserID: link.AdvertiserID, Platform: link.Platform, Currency: link.currency,
 	})
 	visitor := fnv.New64a()
 	visitor.Write([]byte(address + kind.UserAgent))

@@ -11,6 +11,7 @@ import (
 type docsCommand struct {
 	Configuration docsConfigurationCommand `cmd:"" help:"The settings, as Markdown."`
 	Metrics       docsMetricsCommand       `cmd:"" help:"The metrics, as Markdown."`
+	Reports       docsReportsCommand       `cmd:"" help:"The figures of reports, as Markdown."`
 }
 
 type docsConfigurationCommand struct{}

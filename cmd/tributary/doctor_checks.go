@@ -23,6 +23,7 @@ import (
 // checks are run in this order; the first says whether a process is running.
 var checks = []func(context.Context, *examination){
 	checkDataDir, checkSecrets, checkSpace, checkDisk, checkClock, checkAddresses, checkDatabase, checkClickHouse, checkGeoIP, checkCrawlers,
+	checkMailServer,
 }
 
 func checkDataDir(_ context.Context, x *examination) {

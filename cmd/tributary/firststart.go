@@ -40,8 +40,12 @@ func (a *app) greet() {
 	}
 	if a.adminListener != nil {
 		origin := "http://" + a.adminListener.Addr().String()
+		fmt.Fprintf(a.out, "  dashboard        %s/, sign in with the admin key\n", origin)
 		fmt.Fprintf(a.out, "  API and docs     %s/docs\n", origin)
 		fmt.Fprintf(a.out, "  a report         curl -H 'Authorization: Bearer %s' '%s/v1/reports/campaigns'\n", key, origin)
+	}
+	if a.options.ClickhouseListen != "" {
+		fmt.Fprintf(a.out, "  ClickHouse       http://%s/, read-only\n", a.options.ClickhouseListen)
 	}
 	if a.options.Demo {
 		a.greetDemo()

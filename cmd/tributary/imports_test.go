@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"ledger":      {"attribution", "schema"},
 	"admin":       {"attribution", "schema", "catalog", "ledger", "ingest"},
 	"bench":       {"attribution"},
+	"docs":        {},
 	"cmd":         {"attribution", "schema", "redirect", "ingest", "catalog", "ledger", "admin"},
 }
 

@@ -39,6 +39,11 @@ func (s *StoreSettings) withCatalog(ctx context.Context, sources *layers, do fun
 	if err != nil {
 		return err
 	}
+	return withCatalogOf(ctx, options, do)
+}
+
+// withCatalogOf opens the catalog of a data directory for one piece of work.
+func withCatalogOf(ctx context.Context, options Options, do func(*catalog.Catalog) error) error {
 	secrets, err := readSecrets(options.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no Tributary in %s: name its directory with --data, or start it once with 'tributary serve'", options.DataDir)

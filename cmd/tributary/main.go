@@ -30,8 +30,9 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Run the tracker and the API."`
 	Key     keyCommand     `cmd:"" help:"Make, list and revoke API keys on this machine."`
 	Doctor  doctorCommand  `cmd:"" help:"Check settings, stores, disk, clock and databases, and say what to do."`
-	Audit   auditCommand   `cmd:"" help:"Add everything up on a stopped data directory, and say what differs."`
+	Audit   auditCommand   `cmd:"" help:"Add everything up, and say what differs."`
 	Replay  replayCommand  `cmd:"" help:"Put quarantined clicks back into the spool."`
+	Import  importCommand  `cmd:"" help:"Import a CSV file of conversions into a running server."`
 	Loadgen loadgenCommand `cmd:"" help:"Send clicks at a steady rate and measure the answers."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 	Docs    docsCommand    `cmd:"" hidden:"" help:"Print a generated reference."`

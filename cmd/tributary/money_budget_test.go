@@ -61,7 +61,7 @@ func TestHardBudgetHoldsAgainstACrowdAndKills(t *testing.T) {
 	s.kill()
 	s.attend()
 	s.budgetIs(m, 2*orders, room+more, costCents)
-	s.life.stops()
+	s.closes()
 }
 
 // budgetIs checks that so many actions took their part of the budget and that

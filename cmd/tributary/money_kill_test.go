@@ -56,7 +56,7 @@ func TestKilledAgainAndAgainEveryAcceptedOrderIsSettledOnce(t *testing.T) {
 		t.Errorf("only %d orders were accepted: the test tests little", len(books.accepted))
 	}
 	s.settledOnce(m, books)
-	s.life.stops()
+	s.closes()
 }
 
 const (
@@ -94,7 +94,8 @@ func openCounter(t *testing.T, till *till, m *merchant, seed uint64) *counter {
 	return c
 }
 
-// close stops the cashiers: what they were posting then may be taken or not.
+// close stops the cashiers once what they are posting is answered or the server is
+// gone; what was not answered may be taken or not.
 func (c *counter) close() counterBooks {
 	c.leave()
 	c.inside.Wait()

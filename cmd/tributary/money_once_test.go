@@ -84,7 +84,7 @@ func TestTheSameOrderAgainAndAgainCountsOnce(t *testing.T) {
 	if held := s.client.all("/v1/quarantine", nil); len(held) != 0 {
 		t.Errorf("%d reports are in quarantine, for one %v", len(held), held[0])
 	}
-	s.life.stops()
+	s.closes()
 }
 
 // repeatBooks keep what one order was answered, over and over.

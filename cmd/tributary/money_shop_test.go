@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -147,7 +149,9 @@ type itemAnswer struct {
 }
 
 // persist posts reports again and again until they are taken; it returns nil when
-// ctx ended before. The same report twice counts once, so that this is safe.
+// ctx ended before. The same report twice counts once, so that this is safe. A
+// request under way is not given up: a server may take what nobody waits for, long
+// after its books were compared.
 func (r *till) persist(ctx context.Context, path string, reports any) []itemAnswer {
 	body, err := json.Marshal(reports)
 	if err != nil {
@@ -155,7 +159,7 @@ func (r *till) persist(ctx context.Context, path string, reports any) []itemAnsw
 		return nil
 	}
 	for ctx.Err() == nil {
-		if answers, taken := r.post(ctx, path, body); taken {
+		if answers, taken := r.post(context.WithoutCancel(ctx), path, body); taken {
 			return answers
 		}
 		select {
@@ -226,6 +230,25 @@ func openShop(t *testing.T) *shop {
 }
 
 func (s *shop) start() { s.life, s.client = startServe(s.t, s.dir, "--clickhouse", noClickHouse), nil }
+
+// closes stops the life and requires that its books agree: with themselves, and
+// with what is in ClickHouse once all was copied there.
+func (s *shop) closes() {
+	s.t.Helper()
+	s.life.stops()
+	booksAgree(s.t, s.dir)
+}
+
+// booksAgree audits a data directory that nobody serves.
+func booksAgree(t *testing.T, dir string) {
+	t.Helper()
+	var out bytes.Buffer
+	c := appConfig{log: slog.New(slog.NewTextHandler(testLog{t}, nil)), engineCommand: []string{os.Args[0], engineVerb}}
+	if err := audit(t.Context(), testOptions(t, dir), c, &out); err != nil {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	t.Logf("%s", &out)
+}
 
 // attend waits until the life serves, and sends the till there.
 func (s *shop) attend() {

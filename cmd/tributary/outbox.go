@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -81,12 +82,17 @@ func (c *ledgerCopy) run(ctx context.Context) {
 func (c *ledgerCopy) pass(ctx context.Context) (more bool, err error) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
+	return c.passInTurn(ctx)
+}
+
+// passInTurn is pass for who holds the turn.
+func (c *ledgerCopy) passInTurn(ctx context.Context) (more bool, err error) {
 	through, pending := c.now(), c.pending()
-	messages, err := c.ledger.Outbox(ctx, 0, copyBatch)
+	batch, err := c.ledger.Outbox(ctx, ledger.ReaderClickHouse, copyBatch)
 	if err != nil {
 		return false, err
 	}
-	rows, err := rowsOf(messages)
+	rows, err := rowsOf(batch.Messages)
 	if err != nil {
 		return false, err
 	}
@@ -96,16 +102,22 @@ func (c *ledgerCopy) pass(ctx context.Context) (more bool, err error) {
 	if err := c.insert(ctx, "actions", rows.actions); err != nil {
 		return false, err
 	}
+	if err := c.insert(ctx, "landings", rows.landings); err != nil {
+		return false, err
+	}
+	if err := c.insert(ctx, "posts", rows.posts); err != nil {
+		return false, err
+	}
 	moreEntries, err := c.copyEntries(ctx)
 	if err != nil {
 		return false, err
 	}
-	if len(messages) > 0 {
-		if err := c.ledger.OutboxDone(ctx, messages[len(messages)-1].Number); err != nil {
-			return false, err
-		}
+	if err := c.ledger.OutboxDone(ctx, batch); errors.Is(err, ledger.ErrReadElsewhere) {
+		return true, nil
+	} else if err != nil {
+		return false, err
 	}
-	if len(messages) == copyBatch || moreEntries {
+	if len(batch.Messages) == copyBatch || moreEntries {
 		return true, nil
 	}
 	c.reached(through, pending)
@@ -136,6 +148,9 @@ func (c *ledgerCopy) dataThrough() time.Time {
 // order and each insert is whole, so that the greatest number says how far it got.
 func (c *ledgerCopy) copyEntries(ctx context.Context) (more bool, err error) {
 	if c.entries < 0 {
+		if err := schema.SumActions(ctx, c.clickhouse); err != nil { // of a life that ended in between
+			return false, err
+		}
 		var last uint64
 		if err := c.clickhouse.QueryRow(ctx, "SELECT max(number) FROM entries").Scan(&last); err != nil {
 			return false, fmt.Errorf("ask ClickHouse how far the entries reach: %w", err)
@@ -154,6 +169,10 @@ func (c *ledgerCopy) copyEntries(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	c.entries = entries[len(entries)-1].Number
+	if err := schema.SumActions(ctx, c.clickhouse); err != nil {
+		c.entries = -1
+		return false, err
+	}
 	return len(entries) == copyBatch, nil
 }
 

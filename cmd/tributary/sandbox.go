@@ -104,7 +104,10 @@ func (l rehearsedLife) Tick(ctx context.Context) error {
 			l.app.log.Warn("clicks could not be paid in the rehearsal; it is tried again", "error", err)
 		}
 	}
-	return l.Ledger.Tick(ctx)
+	if err := l.Ledger.Tick(ctx); err != nil {
+		return err
+	}
+	return l.app.telling.notices.Starts(ctx)
 }
 
 // samples are what shoppers and shops send, sent by this process itself.

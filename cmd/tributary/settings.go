@@ -14,17 +14,20 @@ import (
 type Settings struct {
 	StoreSettings
 
-	TrackerAddr    string   `default:":8080" placeholder:"HOST:PORT" help:"Where shoppers and merchants connect: redirects, pixel, tag and conversions."`
-	AdminAddr      string   `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where people and their programs connect: API, docs, /metrics, /healthz and /readyz."`
-	BaseURL        string   `name:"base-url" default:"http://localhost:8080" placeholder:"URL" help:"Public origin of tracking links."`
-	Clickhouse     string   `name:"clickhouse" default:"embedded" placeholder:"DSN" help:"Where clicks are analysed: embedded, or a ClickHouse DSN such as clickhouse://user:password@host:9000/tributary."`
-	Redis          []string `placeholder:"ADDR" help:"Redis or Redis Cluster addresses, for more than one node."`
-	Roles          []string `default:"tracker,admin" placeholder:"ROLE" help:"What this process does: tracker, admin or both."`
-	GeoIP          []string `name:"geoip" placeholder:"FILE" help:"MaxMind-format country, city and network databases. Reloaded when they change."`
-	ClickFsync     string   `default:"20ms" placeholder:"DURATION" help:"Longest a click may be written but not on disk, at most 10s. 0 waits for the disk before the redirect."`
-	TrustedProxies []string `placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Proto count."`
-	RateLimit      string   `default:"600/min" placeholder:"N/UNIT" help:"Hits per network (/24, /48) and link above which the verdict is rate. Loopback is exempt; 0 turns it off."`
-	SMTP           string   `name:"smtp" placeholder:"URL" help:"Mail server for notifications, such as smtps://user:password@host:465."`
+	TrackerAddr      string   `default:":8080" placeholder:"HOST:PORT" help:"Where shoppers and merchants connect: redirects, pixel, tag and conversions."`
+	AdminAddr        string   `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where people and their programs connect: API, docs, /metrics, /healthz and /readyz."`
+	BaseURL          string   `name:"base-url" default:"http://localhost:8080" placeholder:"URL" help:"Public origin of tracking links."`
+	Clickhouse       string   `name:"clickhouse" default:"embedded" placeholder:"DSN" help:"Where clicks are analysed: embedded, or a ClickHouse DSN such as clickhouse://user:password@host:9000/tributary."`
+	ClickhouseListen string   `name:"clickhouse-listen" placeholder:"HOST:PORT" help:"A loopback address where the embedded ClickHouse answers readers such as Grafana: read-only, without a password."`
+	Redis            []string `placeholder:"ADDR" help:"Redis or Redis Cluster addresses, for more than one node."`
+	Roles            []string `default:"tracker,admin" placeholder:"ROLE" help:"What this process does: tracker, admin or both."`
+	GeoIP            []string `name:"geoip" placeholder:"FILE" help:"MaxMind-format country, city and network databases. Reloaded when they change."`
+	ClickFsync       string   `default:"20ms" placeholder:"DURATION" help:"Longest a click may be written but not on disk, at most 10s. 0 waits for the disk before the redirect."`
+	TrustedProxies   []string `placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Proto count."`
+	RateLimit        string   `default:"600/min" placeholder:"N/UNIT" help:"Hits per network (/24, /48) and link above which the verdict is rate. Loopback is exempt; 0 turns it off."`
+	SMTP             string   `name:"smtp" placeholder:"URL" help:"Mail server for e-mails, such as smtp://user:password@host:587?from=no-reply@example.com (STARTTLS) or smtps://…:465. Without it there are none."`
+
+	WebhookNetworks []string `placeholder:"CIDR" help:"Networks that are not public and that webhooks may be sent to all the same, by plain http too."`
 
 	ShutdownTimeout string   `default:"15s" placeholder:"DURATION" help:"Longest a stop may take."`
 	EngineLibrary   string   `placeholder:"FILE" help:"The embedded ClickHouse library, when it is not where make deps puts it."`

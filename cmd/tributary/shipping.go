@@ -20,15 +20,14 @@ func (a *app) openShipping(context.Context, appConfig) error {
 
 // ship brings clicks from the spool to ClickHouse, once ClickHouse is there and
 // its tables are this program's. Until then they wait in the spool.
-func (a *app) ship(context.Context, appConfig) error {
-	quarantine, err := ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, a.shipping)
-	if err != nil {
+func (a *app) ship(context.Context, appConfig) (err error) {
+	if a.quarantine, err = ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, a.shipping); err != nil {
 		return err
 	}
-	a.life.onClose("quarantine", quarantine.Close)
+	a.life.onClose("quarantine", a.quarantine.Close)
 	a.shipper, err = ingest.NewShipper(ingest.Options{
 		Name: "clicks", Node: nodeName, Dir: a.dir.path, Log: a.clicks, Table: ingest.NewClicks(a.clickhouse, ingest.NewMemoryWindow(0)),
-		ClickHouse: a.clickhouse, Quarantine: quarantine, Metrics: a.shipping, Logger: a.log,
+		ClickHouse: a.clickhouse, Quarantine: a.quarantine, Metrics: a.shipping, Logger: a.log,
 	})
 	if err != nil {
 		return err

@@ -94,7 +94,7 @@ func (db *DB) openSQLite(dir string) error {
 	}
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		"cache_size(-32768)", "temp_store(MEMORY)", "wal_autocheckpoint(8000)", "journal_size_limit(67108864)",
+		"cache_size(-32768)", "temp_store(MEMORY)", "wal_autocheckpoint(2000)", "journal_size_limit(67108864)",
 	}}
 	if db.writer, err = openSQLitePool(path, pragmas, "_txlock=immediate", 1); err != nil {
 		return err

@@ -20,6 +20,7 @@ type Tx struct {
 	db        *DB
 	sql       *sql.Tx
 	prepared  map[string]*sql.Stmt
+	own       map[string]*sql.Stmt // those of prepared that ran, as they are in this transaction
 	writable  bool
 	depth     int // of savepoints
 	committed []func()
@@ -126,11 +127,28 @@ func (tx *Tx) nested(ctx context.Context, do func(context.Context, *Tx) error) e
 // when it did not.
 func (tx *Tx) OnCommit(hook func()) { tx.committed = append(tx.committed, hook) }
 
+// statement is a prepared query as part of the transaction, made once in it; nil
+// where the driver keeps its own.
+func (tx *Tx) statement(ctx context.Context, name string) *sql.Stmt {
+	if own := tx.own[name]; own != nil {
+		return own
+	}
+	shared := tx.prepared[name]
+	if shared == nil {
+		return nil
+	}
+	if tx.own == nil {
+		tx.own = map[string]*sql.Stmt{}
+	}
+	tx.own[name] = tx.sql.StmtContext(ctx, shared)
+	return tx.own[name]
+}
+
 // Exec runs a named query that returns no rows, and says how many it changed.
 func (tx *Tx) Exec(ctx context.Context, name string, args ...any) (changed int64, err error) {
 	var result sql.Result
-	if statement := tx.prepared[name]; statement != nil {
-		result, err = tx.sql.StmtContext(ctx, statement).ExecContext(ctx, args...)
+	if statement := tx.statement(ctx, name); statement != nil {
+		result, err = statement.ExecContext(ctx, args...)
 	} else {
 		result, err = tx.sql.ExecContext(ctx, tx.db.queries.text(name), args...)
 	}
@@ -145,16 +163,16 @@ func (tx *Tx) Exec(ctx context.Context, name string, args ...any) (changed int64
 
 // Row runs a named query of at most one row.
 func (tx *Tx) Row(ctx context.Context, name string, args ...any) *sql.Row {
-	if statement := tx.prepared[name]; statement != nil {
-		return tx.sql.StmtContext(ctx, statement).QueryRowContext(ctx, args...)
+	if statement := tx.statement(ctx, name); statement != nil {
+		return statement.QueryRowContext(ctx, args...)
 	}
 	return tx.sql.QueryRowContext(ctx, tx.db.queries.text(name), args...)
 }
 
 // Rows runs a named query; the caller closes the rows.
 func (tx *Tx) Rows(ctx context.Context, name string, args ...any) (rows *sql.Rows, err error) {
-	if statement := tx.prepared[name]; statement != nil {
-		rows, err = tx.sql.StmtContext(ctx, statement).QueryContext(ctx, args...)
+	if statement := tx.statement(ctx, name); statement != nil {
+		rows, err = statement.QueryContext(ctx, args...)
 	} else {
 		rows, err = tx.sql.QueryContext(ctx, tx.db.queries.text(name), args...)
 	}

@@ -47,6 +47,7 @@ type serverConfig struct {
 type profile struct {
 	MaxThreads          int   `xml:"max_threads"`
 	MaxInsertThreads    int   `xml:"max_insert_threads"`
+	ThreadMemory        int64 `xml:"max_threads_min_free_memory_per_thread"` // 0: a query has all its threads, however little memory is free
 	MaxMemory           int64 `xml:"max_memory_usage"`
 	GroupByInMemory     int64 `xml:"max_bytes_before_external_group_by"`
 	SortInMemory        int64 `xml:"max_bytes_before_external_sort"`

@@ -22,7 +22,7 @@ type Line struct {
 
 // CSV reads a file of conversions: a header line that names fields, then one
 // conversion to a line. items is a column of JSON, click_ids one of ids between
-// commas. Lines up to and including after were read before and are skipped, so
+// commas; columns that begin with _ are ignored. Lines up to and including after were read before and are skipped, so
 // that an import that was cut short goes on where it was.
 //
 // A line that cannot be taken is a Line that is Rejected, and the next ones are
@@ -103,6 +103,7 @@ func readHeader(file *csv.Reader) ([]string, error) {
 	for i, name := range header {
 		name = strings.ToLower(strings.TrimSpace(name))
 		switch _, known := conversionTable.byKey[name]; {
+		case strings.HasPrefix(name, "_"): // nobody's, as in a form
 		case !known && hasCard([]byte(name)):
 			wrong = append(wrong, "a column is no field")
 		case !known:

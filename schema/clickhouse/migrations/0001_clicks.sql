@@ -7,9 +7,9 @@ CREATE TABLE IF NOT EXISTS clicks
     advertiser_id     LowCardinality(String),
     campaign_id       LowCardinality(String),
     creator_id        LowCardinality(String),
-    task_id           String CODEC(ZSTD(1)),
-    link_id           String CODEC(ZSTD(1)),
-    post_id           String CODEC(ZSTD(1)),
+    task_id           LowCardinality(String),
+    link_id           LowCardinality(String),
+    post_id           LowCardinality(String),
     platform          LowCardinality(String),
     currency          LowCardinality(String) COMMENT 'the campaign''s',
     observed_platform LowCardinality(String) COMMENT 'from referrer and in-app user agent',
@@ -68,14 +68,15 @@ CREATE TABLE IF NOT EXISTS clicks_15m
     advertiser_id      LowCardinality(String),
     campaign_id        LowCardinality(String),
     creator_id         LowCardinality(String),
-    task_id            String CODEC(ZSTD(1)),
-    link_id            String CODEC(ZSTD(1)),
-    post_id            String CODEC(ZSTD(1)),
+    task_id            LowCardinality(String),
+    link_id            LowCardinality(String),
+    post_id            LowCardinality(String),
     platform           LowCardinality(String),
     currency           LowCardinality(String) COMMENT 'the campaign''s',
     hits               UInt64,
     clicks             UInt64 COMMENT 'valid',
     unique_clicks      UInt64 COMMENT 'valid and unique',
+    platform_mismatch  UInt64 COMMENT 'valid, and seen to come from another platform',
     invalid_test       UInt64,
     invalid_probe      UInt64,
     invalid_prefetch   UInt64,
@@ -84,7 +85,7 @@ CREATE TABLE IF NOT EXISTS clicks_15m
     invalid_datacenter UInt64,
     invalid_rate       UInt64
 )
-ENGINE = SummingMergeTree((hits, clicks, unique_clicks, invalid_test, invalid_probe, invalid_prefetch,
+ENGINE = SummingMergeTree((hits, clicks, unique_clicks, platform_mismatch, invalid_test, invalid_probe, invalid_prefetch,
     invalid_preview, invalid_bot, invalid_datacenter, invalid_rate))
 PARTITION BY toYYYYMM(bucket)
 PRIMARY KEY (advertiser_id, campaign_id, bucket)
@@ -101,6 +102,7 @@ SELECT
     count() AS hits,
     countIf(verdict = 'valid') AS clicks,
     countIf(verdict = 'valid' AND is_unique = 1) AS unique_clicks,
+    countIf(verdict = 'valid' AND observed_platform != '' AND observed_platform != platform) AS platform_mismatch,
     countIf(verdict = 'test') AS invalid_test,
     countIf(verdict = 'probe') AS invalid_probe,
     countIf(verdict = 'prefetch') AS invalid_prefetch,
@@ -123,6 +125,7 @@ CREATE TABLE IF NOT EXISTS campaign_clicks_15m
     hits               UInt64,
     clicks             UInt64 COMMENT 'valid',
     unique_clicks      UInt64 COMMENT 'valid and unique',
+    platform_mismatch  UInt64 COMMENT 'valid, and seen to come from another platform',
     invalid_test       UInt64,
     invalid_probe      UInt64,
     invalid_prefetch   UInt64,
@@ -131,7 +134,7 @@ CREATE TABLE IF NOT EXISTS campaign_clicks_15m
     invalid_datacenter UInt64,
     invalid_rate       UInt64
 )
-ENGINE = SummingMergeTree((hits, clicks, unique_clicks, invalid_test, invalid_probe, invalid_prefetch,
+ENGINE = SummingMergeTree((hits, clicks, unique_clicks, platform_mismatch, invalid_test, invalid_probe, invalid_prefetch,
     invalid_preview, invalid_bot, invalid_datacenter, invalid_rate))
 PARTITION BY toYYYYMM(bucket)
 PRIMARY KEY (advertiser_id, campaign_id, bucket)
@@ -148,6 +151,7 @@ SELECT
     count() AS hits,
     countIf(verdict = 'valid') AS clicks,
     countIf(verdict = 'valid' AND is_unique = 1) AS unique_clicks,
+    countIf(verdict = 'valid' AND observed_platform != '' AND observed_platform != platform) AS platform_mismatch,
     countIf(verdict = 'test') AS invalid_test,
     countIf(verdict = 'probe') AS invalid_probe,
     countIf(verdict = 'prefetch') AS invalid_prefetch,

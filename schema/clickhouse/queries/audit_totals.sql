@@ -10,3 +10,8 @@ UNION ALL
 SELECT 'entries', CAST(advertiser_id AS String), CAST(currency AS String), CAST(to_state AS String),
     toInt64(count()), sum(amount_delta), sum(payout_delta), sum(cost_delta)
 FROM entries FINAL GROUP BY advertiser_id, currency, to_state
+UNION ALL
+SELECT 'action_sums', CAST(advertiser_id AS String), CAST(currency AS String), CAST(state AS String),
+    sum(actions) AS number, sum(amount_minor) AS amount, sum(payout_minor) AS payout, sum(cost_minor) AS cost
+FROM action_sums WHERE advertiser_id != '' GROUP BY advertiser_id, currency, state
+HAVING number != 0 OR amount != 0 OR payout != 0 OR cost != 0

@@ -13,6 +13,7 @@ CREATE TABLE conversions (
   amount_minor    BIGINT NOT NULL,
   currency        TEXT NOT NULL, -- empty: reported without an amount
   customer        TEXT NOT NULL, -- keyed hash
+  customer_status TEXT NOT NULL, -- new or returning, as far as was known when it was decided; empty: unknown
   source          TEXT NOT NULL,
   signed          BIGINT NOT NULL,
   attributed      BIGINT NOT NULL,

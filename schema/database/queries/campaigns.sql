@@ -26,8 +26,6 @@ SELECT c.id, c.created_at_ms, c.updated_at_ms, c.archived_at_ms, c.fields, t.ter
 FROM campaigns c JOIN campaign_terms t ON t.campaign_id = c.id AND t.version = c.terms_version
 WHERE c.archived_at_ms = 0
   AND c.advertiser_id = $scope_advertiser -- when given
-  AND (EXISTS (SELECT 1 FROM participations p WHERE p.campaign_id = c.id AND p.creator_id = $scope_creator AND p.status <> 'unavailable') -- when given
-  OR (c.visibility = 'open' AND c.approved_at_ms > 0 AND NOT EXISTS (SELECT 1 FROM participations p WHERE p.campaign_id = c.id AND p.creator_id = $scope_creator))) -- when given
   AND c.advertiser_id = $advertiser_id -- when given
   AND c.kind = $kind -- when given
   AND c.platforms LIKE $platform ESCAPE '\' -- when given
@@ -36,6 +34,24 @@ WHERE c.archived_at_ms = 0
   AND c.id < $before -- when given
 ORDER BY c.id DESC
 LIMIT $limit
+
+-- name: campaign.offered
+-- What a creator may see, as far as its own fields do not decide it; with its status.
+SELECT c.id, c.created_at_ms, c.updated_at_ms, c.archived_at_ms, c.fields, t.terms, c.terms_version, c.approved_at_ms,
+  c.paused_at_ms, c.closed_at_ms, c.over_budget, c.committed_minor, p.status
+FROM campaigns c JOIN campaign_terms t ON t.campaign_id = c.id AND t.version = c.terms_version
+  LEFT JOIN participations p ON p.campaign_id = c.id AND p.creator_id = $creator_id
+WHERE c.archived_at_ms = 0
+  AND (p.status <> 'unavailable' OR p.status IS NULL AND c.visibility <> 'invite' AND c.approved_at_ms > 0
+    AND c.closed_at_ms = 0 AND c.paused_at_ms = 0 AND c.ends_at_ms > $now)
+  AND p.status = $participation -- when given
+  AND c.advertiser_id = $advertiser_id -- when given
+  AND c.kind = $kind -- when given
+  AND c.platforms LIKE $platform ESCAPE '\' -- when given
+  AND c.search LIKE $q ESCAPE '\' -- when given
+  AND $status = CASE WHEN c.closed_at_ms > 0 THEN 'closed' WHEN c.approved_at_ms = 0 THEN 'draft' WHEN $now >= c.ends_at_ms THEN 'finished' WHEN c.paused_at_ms > 0 THEN 'paused' WHEN $now < c.starts_at_ms THEN 'upcoming' WHEN c.over_budget = 1 THEN 'over_budget' ELSE 'ongoing' END -- when given
+  AND c.id < $before -- when given
+ORDER BY c.id DESC
 
 -- name: campaign.insert_terms
 INSERT INTO campaign_terms (campaign_id, version, valid_from_ms, terms) VALUES ($1, $2, $3, $4)
@@ -59,3 +75,8 @@ ORDER BY number DESC LIMIT 1
 SELECT approved, paused, closed, starts_at_ms, ends_at_ms FROM campaign_events
 WHERE campaign_id = $1
 ORDER BY number LIMIT 1
+
+-- name: campaign.starting
+SELECT id, advertiser_id, fields, starts_at_ms, ends_at_ms FROM campaigns
+WHERE starts_at_ms >= $1 AND starts_at_ms < $2 AND approved_at_ms > 0 AND paused_at_ms = 0 AND closed_at_ms = 0 AND archived_at_ms = 0
+ORDER BY starts_at_ms, id LIMIT $3

@@ -1,7 +1,11 @@
 -- name: ledger.entries_after
-SELECT e.number, a.id, e.seq, e.at_ms, e.verb, e.role, e.from_state, e.to_state, a.advertiser_id, a.campaign_id, a.creator_id, a.currency,
-  e.amount_delta, e.intended_delta, e.payout_delta, e.cost_delta
-FROM entries e JOIN actions a ON a.number = e.action
+SELECT e.number, a.id, e.seq, e.at_ms, e.verb, e.role, e.from_state, e.to_state, a.advertiser_id, a.campaign_id, a.creator_id, a.task_id,
+  a.link_id, a.post_id, a.code, a.platform, a.event, a.referral, a.currency, a.event_time_ms, a.conversion_id, a.credit,
+  COALESCE(c.customer_status, ''), e.amount_delta, e.intended_delta, e.payout_delta, e.cost_delta,
+  CAST((SELECT SUM(b.amount_delta) FROM entries b WHERE b.action = e.action AND b.seq <= e.seq) AS BIGINT),
+  CAST((SELECT SUM(b.payout_delta) FROM entries b WHERE b.action = e.action AND b.seq <= e.seq) AS BIGINT),
+  CAST((SELECT SUM(b.cost_delta) FROM entries b WHERE b.action = e.action AND b.seq <= e.seq) AS BIGINT)
+FROM entries e JOIN actions a ON a.number = e.action LEFT JOIN conversions c ON c.id = a.conversion_id
 WHERE e.number > $1 ORDER BY e.number LIMIT $2
 
 -- name: ledger.agency_campaigns

@@ -2,6 +2,10 @@
 SELECT p.task_id, p.campaign_id, p.creator_id, p.advertiser_id, p.platform, p.status, p.posted_at_ms, c.starts_at_ms, c.fields
 FROM posts p JOIN campaigns c ON c.id = p.campaign_id WHERE p.id = $1
 
+-- name: ledger.post_told
+SELECT p.advertiser_id, p.campaign_id, p.creator_id, p.task_id, p.platform, c.currency, p.status, p.archived_at_ms, p.posted_at_ms
+FROM posts p JOIN campaigns c ON c.id = p.campaign_id WHERE p.id = $1
+
 -- name: ledger.post_latest
 SELECT likes, views, shares, comments FROM post_snapshots WHERE post_id = $1 ORDER BY at_ms DESC LIMIT 1
 

@@ -8,16 +8,11 @@ ON CONFLICT (log) DO UPDATE SET through = excluded.through, at_ms = excluded.at_
 -- name: ledger.tell
 INSERT INTO outbox (number, kind, payload) VALUES ($1, $2, $3)
 
--- name: ledger.outbox
-SELECT number, kind, payload FROM outbox WHERE number > $1 ORDER BY number LIMIT $2
-
--- name: ledger.outbox_done
-DELETE FROM outbox WHERE number <= $1
-
 -- name: ledger.insert_conversion
 INSERT INTO conversions (number, id, advertiser_id, event, order_id, amount_minor, currency, customer, source, signed, attributed,
-  reason, event_time_ms, received_at_ms, fields, trace, updated_at_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+  reason, event_time_ms, received_at_ms, fields, trace, updated_at_ms, customer_status)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+ON CONFLICT DO NOTHING
 
 -- name: ledger.upgrade_conversion
 UPDATE conversions SET amount_minor = $2, currency = $3, customer = $4, source = $5, signed = 1, fields = $6, refunded_minor = $7,
@@ -51,7 +46,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT DO NOTHING
 
 -- name: ledger.refund
-SELECT conversion_id FROM refunds WHERE advertiser_id = $1 AND refund_id = $2
+SELECT COUNT(*) FROM refunds WHERE advertiser_id = $1 AND refund_id = $2
+
+-- name: ledger.unnamed_refund
+SELECT COUNT(*) FROM refunds
+WHERE conversion_id = $1 AND at_ms > $2 AND (amount_minor = $3 OR $4 = 1) AND refund_id = receipt_id
 
 -- name: ledger.insert_quarantine
 INSERT INTO quarantine (number, id, advertiser_id, kind, code, reason, receipt_id, event, order_id, source, report, raw, at_ms)

@@ -46,8 +46,9 @@ LIMIT $limit
 -- name: link.room
 -- What making a link for a task depends on.
 SELECT t.campaign_id, t.creator_id, t.advertiser_id, t.platform, t.status, t.archived_at_ms,
-  c.currency, c.tracking, c.closed_at_ms, c.destination, a.fields
+  c.currency, c.tracking, c.closed_at_ms, c.destination, COALESCE(p.status, ''), a.fields
 FROM tasks t JOIN campaigns c ON c.id = t.campaign_id JOIN advertisers a ON a.id = t.advertiser_id
+  LEFT JOIN participations p ON p.campaign_id = t.campaign_id AND p.creator_id = t.creator_id
 WHERE t.id = $1
 
 -- name: link.audit_made

@@ -1,21 +1,22 @@
 -- name: participation.insert
-INSERT INTO participations (campaign_id, creator_id, fields, status, joined_at_ms, created_at_ms, updated_at_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $6)
+INSERT INTO participations (campaign_id, creator_id, fields, status, joined_at_ms, willing, created_at_ms, updated_at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
 ON CONFLICT DO NOTHING
 
 -- name: participation.update
-UPDATE participations SET fields = $3, status = $4, joined_at_ms = $5, updated_at_ms = $6
+UPDATE participations SET fields = $3, status = $4, joined_at_ms = $5, willing = $6, updated_at_ms = $7
 WHERE campaign_id = $1 AND creator_id = $2
 
 -- name: participation.by_id
-SELECT campaign_id, creator_id, fields, joined_at_ms, created_at_ms, updated_at_ms FROM participations
+SELECT campaign_id, creator_id, fields, joined_at_ms, willing, created_at_ms, updated_at_ms FROM participations
 WHERE campaign_id = $1 AND creator_id = $2
 
 -- name: participation.list
-SELECT campaign_id, creator_id, fields, joined_at_ms, created_at_ms, updated_at_ms
+SELECT campaign_id, creator_id, fields, joined_at_ms, willing, created_at_ms, updated_at_ms
 FROM participations
 WHERE campaign_id = $campaign_id
   AND creator_id = $scope_creator -- when given
+  AND status = $status -- when given
   AND creator_id < $before -- when given
 ORDER BY creator_id DESC
 LIMIT $limit
@@ -27,3 +28,6 @@ INSERT INTO participation_events (campaign_id, creator_id, number, at_ms, fields
 SELECT fields FROM participation_events
 WHERE campaign_id = $1 AND creator_id = $2 AND at_ms <= $3
 ORDER BY number DESC LIMIT 1
+
+-- name: participation.between
+SELECT creator_id, status FROM participations WHERE campaign_id = $1 AND creator_id > $2 AND creator_id <= $3

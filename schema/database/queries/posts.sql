@@ -13,6 +13,13 @@ SELECT id, created_at_ms, updated_at_ms, archived_at_ms, url, task_id, campaign_
   posted_at_ms, approved_at_ms
 FROM posts WHERE id = $1
 
+-- name: post.count_of_task
+-- How many posts a task has that stand, beside one.
+SELECT COUNT(*) FROM posts WHERE task_id = $1 AND archived_at_ms = 0 AND status <> 'ineffective' AND id <> $2
+
+-- name: post.of_task
+SELECT EXISTS (SELECT 1 FROM posts WHERE id = $1 AND task_id = $2 AND archived_at_ms = 0)
+
 -- name: post.list
 SELECT id, created_at_ms, updated_at_ms, archived_at_ms, url, task_id, campaign_id, creator_id, advertiser_id, platform, status, warning,
   posted_at_ms, approved_at_ms

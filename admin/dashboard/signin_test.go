@@ -1,0 +1,127 @@
+package dashboard
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"tributary/admin"
+)
+
+func TestSigningIn(t *testing.T) {
+	o := newOffice(t, false)
+	b := o.browser()
+	if answer, _ := b.get("/pay?state=open"); answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/login?next=%2Fpay%3Fstate%3Dopen" {
+		t.Errorf("without a session: %s to %s", answer.Status, answer.Header.Get("Location"))
+	}
+	if answer, body := b.get("/login?next=/pay"); answer.StatusCode != 200 || !strings.Contains(body, `name="next" value="/pay"`) {
+		t.Errorf("the sign-in page: %s\n%s", answer.Status, body)
+	}
+	for key, said := range map[string]string{"": "opens nothing", "trb_wrong": "opens nothing", o.ingestKey: "only delivers conversions"} {
+		if answer, body := b.signIn(key, ""); answer.StatusCode != http.StatusUnauthorized || !strings.Contains(body, said) || len(answer.Cookies()) > 0 {
+			t.Errorf("signing in with %q: %s, %v", key, answer.Status, answer.Cookies())
+		}
+	}
+	answer, _ := b.signIn("  "+o.ownKey+"\n", "/pay?state=open")
+	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/pay?state=open" {
+		t.Fatalf("signing in: %s to %s", answer.Status, answer.Header.Get("Location"))
+	}
+	for _, cookie := range answer.Cookies() {
+		strict := cookie.Name == admin.CSRFCookie && cookie.SameSite == http.SameSiteStrictMode
+		hidden := cookie.Name == admin.SessionCookie && cookie.SameSite == http.SameSiteLaxMode && cookie.HttpOnly
+		if !strict && !hidden || cookie.Path != "/" || cookie.Secure {
+			t.Errorf("cookie %v", cookie)
+		}
+	}
+	b.page("/pay")
+	if answer, _ := b.get("/login"); answer.Header.Get("Location") != "/overview" {
+		t.Errorf("signed in, the sign-in page leads to %q", answer.Header.Get("Location"))
+	}
+	if answer, _ := b.post("/logout", nil, "Origin", "https://evil.example"); answer.StatusCode != http.StatusForbidden {
+		t.Errorf("another site signs out: %s", answer.Status)
+	}
+	if answer, _ := b.post("/logout", nil, "Origin", o.url); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("signing out: %s", answer.Status)
+	}
+	if answer, _ := b.get("/pay"); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("signed out: %s", answer.Status)
+	}
+}
+
+func TestSessionEndsWithItsKey(t *testing.T) {
+	o := newOffice(t, false)
+	b := o.signedIn(o.ownKey)
+	b.page("/pay")
+	if err := o.things.ArchiveKey(context.Background(), operator, o.ownKeyID); err != nil {
+		t.Fatal(err)
+	}
+	if answer, _ := b.get("/pay"); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("with a revoked key: %s", answer.Status)
+	}
+}
+
+func TestSecureCookiesBehindHTTPS(t *testing.T) {
+	o := newOffice(t, false)
+	answer, _ := o.browser().post("/login", url.Values{"key": {o.ownKey}}, "X-Forwarded-Proto", "https")
+	for _, cookie := range answer.Cookies() {
+		if !cookie.Secure {
+			t.Errorf("cookie %v", cookie)
+		}
+	}
+}
+
+func TestForeignPagesSignNobodyIn(t *testing.T) {
+	o := newOffice(t, false)
+	for _, header := range [][]string{{"Origin", "https://evil.example"}, {"Origin", "null"}, {"Sec-Fetch-Site", "cross-site"}} {
+		answer, _ := o.browser().post("/login", url.Values{"key": {o.ownKey}}, header...)
+		if answer.StatusCode != http.StatusForbidden || len(answer.Cookies()) > 0 {
+			t.Errorf("%v: %s", header, answer.Status)
+		}
+	}
+}
+
+func TestTooManyAttempts(t *testing.T) {
+	o := newOffice(t, false)
+	b := o.browser()
+	for range maxTries {
+		if answer, _ := b.signIn("trb_wrong", ""); answer.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("an attempt: %s", answer.Status)
+		}
+	}
+	if answer, _ := b.signIn(o.ownKey, ""); answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("one attempt too many: %s", answer.Status)
+	}
+}
+
+func TestAttemptsAreForgotten(t *testing.T) {
+	var a attempts
+	for i := range maxNetworks + 5 { // memory stays bounded
+		a.failed(string(rune('a'+i%26))+strings.Repeat("x", i%7)+time.Duration(i).String(), noon)
+	}
+	if len(a.counts) > maxNetworks {
+		t.Errorf("%d networks are kept", len(a.counts))
+	}
+	for range maxTries {
+		a.failed("net", noon)
+	}
+	if a.wait("net", noon) == 0 || a.wait("net", noon.Add(triesWindow)) != 0 || a.wait("other", noon) != 0 {
+		t.Error("who must wait is wrong")
+	}
+	a.failed("net", noon.Add(triesWindow+time.Second))
+	if a.wait("net", noon.Add(triesWindow+time.Second)) != 0 {
+		t.Error("old attempts count")
+	}
+}
+
+func TestWhereSigningInLeads(t *testing.T) {
+	for next, want := range map[string]string{
+		"/pay?x=1": "/pay?x=1", "": "/home", "pay": "/home", "//evil.example": "/home", "https://evil.example/": "/home", `/\evil.example`: "/home", "/%zz": "/home", "javascript:alert(1)": "/home",
+	} {
+		if got := orHome(next, "/home"); got != want {
+			t.Errorf("%q leads to %q, want %q", next, got, want)
+		}
+	}
+}

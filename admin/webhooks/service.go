@@ -1,0 +1,84 @@
+package webhooks
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/catalog"
+	"tributary/schema/database"
+)
+
+// Options are what a Service is made of.
+type Options struct {
+	DB     *database.DB
+	Things Things
+	// Key seals secrets: 32 bytes that stay the same.
+	Key []byte
+	// Networks that are not public and webhooks may be sent to all the same, by
+	// plain http too.
+	Networks   []netip.Prefix
+	Notices    Notices
+	Now        func() time.Time // time.Now by default: retries keep real time in a rehearsal too
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Resolver   *net.Resolver // the system's by default
+}
+
+// Things finds advertisers as a scope may see them.
+type Things interface {
+	Advertiser(ctx context.Context, scope catalog.Scope, id string) (catalog.Advertiser, error)
+}
+
+// An Alert tells the owner of a webhook that it fails.
+type Alert struct {
+	WebhookID    string
+	AdvertiserID string // empty: the operator
+	URL          string
+	Failures     int64
+	Disabled     bool
+	Reason       string
+	At           time.Time
+}
+
+// Notices tells owners what they must know, in the transaction that is under way.
+type Notices interface {
+	WebhookFails(ctx context.Context, tx *database.Tx, alert Alert) error
+}
+
+// A Service keeps webhooks and sends them what they are to be told.
+type Service struct {
+	o                Options
+	sealer           sealer
+	client, insecure *http.Client
+	metrics          *metrics
+	wake             chan struct{} // holds a token when there may be something to send
+}
+
+// New makes a Service.
+func New(o Options) (*Service, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	sealer, err := newSealer(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		o: o, sealer: sealer, client: newClient(o.Networks, false, o.Resolver), insecure: newClient(o.Networks, true, o.Resolver),
+		metrics: newMetrics(o.Registerer), wake: make(chan struct{}, 1),
+	}, nil
+}
+
+// Kept implements events.Sink: there may be something to send.
+func (s *Service) Kept() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
