@@ -24,6 +24,9 @@ type Options struct {
 
 	// Pages adds what people see in a browser; nil: there is nothing to see.
 	Pages func(*http.ServeMux)
+	// Missing answers a browser at an address where there is nothing, outside of
+	// /v1; nil: with a problem, as everybody else.
+	Missing http.Handler
 }
 
 // Routes adds the operations of another package to the API, with Register.
@@ -57,7 +60,7 @@ func New(o Options) http.Handler {
 	if o.Pages != nil {
 		o.Pages(mux)
 	}
-	return outermost(o, routed(mux))
+	return outermost(o, routed(mux, o.Missing))
 }
 
 // OpenAPI is the API's OpenAPI 3.1 document, indented, the same bytes for the
@@ -76,6 +79,7 @@ func newAPI(mux *http.ServeMux, o Options) *API {
 	a.creators()
 	a.campaigns()
 	a.participations()
+	a.invitations()
 	a.tasks()
 	a.links()
 	a.codes()

@@ -148,8 +148,9 @@ func (w *watchedWriter) Flush() {
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// routed answers with a problem where the mux would answer with text.
-func routed(mux *http.ServeMux) http.Handler {
+// routed answers with a problem where the mux would answer with text, or with a
+// page where a person looks.
+func routed(mux *http.ServeMux, missing http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -164,8 +165,17 @@ func routed(mux *http.ServeMux) http.Handler {
 			writeProblem(w, asProblem(attribution.Refuse(codeMethodNotAllowed, "%s does not go with %s; these do: %s", r.Method, r.URL.Path, allowed)))
 			return
 		}
+		if missing != nil && isBrowsing(r) {
+			missing.ServeHTTP(w, r)
+			return
+		}
 		writeProblem(w, asProblem(attribution.Refuse(attribution.CodeNotFound, "there is nothing at %s; /docs lists what there is", r.URL.Path)))
 	})
+}
+
+// isBrowsing reports whether a request is a person's who goes to a page.
+func isBrowsing(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/v1/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // A bareAnswer is read for its status and header, not sent.

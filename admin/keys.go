@@ -35,12 +35,13 @@ func (a *API) keys() {
 	})
 	collection[catalog.KeyFields, catalog.Key, keyQuery]{
 		one: "key", many: "keys", tag: "Keys",
-		mayList: owners, mayRead: owners, mayArchive: owners,
+		mayList: owners, mayRead: owners, mayPatch: owners, mayArchive: owners,
 		list: func(ctx context.Context, scope catalog.Scope, q *keyQuery) (catalog.List[catalog.Key], error) {
 			filter := catalog.KeyFilter{Role: q.Role, AdvertiserID: q.AdvertiserID, CreatorID: q.CreatorID}
 			return a.catalog.Keys(ctx, scope, filter, q.Page())
 		},
 		read:    a.catalog.Key,
+		patch:   a.catalog.PatchKey,
 		archive: a.catalog.ArchiveKey,
 	}.register(a)
 }

@@ -69,6 +69,7 @@ func bodies(w world) map[string]string {
 		"create-campaign":        strings.Replace(worldCampaign, "%s", w.advertiser, 1),
 		"patch-campaign":         `{"title":"Summer"}`,
 		"patch-campaign-creator": `{"tier":"preferred"}`,
+		"invite-creators":        `{"creator_ids":["` + w.creator + `"]}`,
 		"create-task":            `{"campaign_id":"` + w.campaign + `","creator_id":"` + w.creator + `","platform":"tiktok"}`,
 		"patch-task":             `{"status":"submitted"}`,
 		"create-link":            `{"label":"bio"}`,
@@ -85,6 +86,7 @@ func bodies(w world) map[string]string {
 		"create-terms-template":  `{"name":"Other","terms":{"events":{"sale":{"type":"flat","amount":"1"}}}}`,
 		"patch-terms-template":   `{"name":"Better"}`,
 		"create-secret":          `{"kind":"postback"}`,
+		"patch-key":              `{"name":"shop"}`,
 		"create-key":             `{"role":"ingest","advertiser_id":"` + w.advertiser + `"}`,
 	}
 }

@@ -12,6 +12,7 @@ type taskQuery struct {
 	CreatorID  string `query:"creator_id"`
 	Platform   string `query:"platform"`
 	Status     string `query:"status" enum:"open,submitted,approved,rejected,cancelled"`
+	Overdue    bool   `query:"overdue" doc:"true: only tasks that are open and whose due_at has passed"`
 }
 
 func (a *API) tasks() {
@@ -22,7 +23,7 @@ func (a *API) tasks() {
 		mayCreate: payers, mayList: everybody, mayRead: everybody, mayPatch: everybody, mayArchive: payers,
 		create: a.catalog.CreateTask,
 		list: func(ctx context.Context, scope catalog.Scope, q *taskQuery) (catalog.List[catalog.Task], error) {
-			filter := catalog.TaskFilter{CampaignID: q.CampaignID, CreatorID: q.CreatorID, Platform: q.Platform, Status: q.Status}
+			filter := catalog.TaskFilter{CampaignID: q.CampaignID, CreatorID: q.CreatorID, Platform: q.Platform, Status: q.Status, Overdue: q.Overdue}
 			return a.catalog.Tasks(ctx, scope, filter, q.Page())
 		},
 		read:    a.catalog.Task,

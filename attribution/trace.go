@@ -101,10 +101,10 @@ func (t *Trace) Sentence(name func(id string) string) string {
 	parts := make([]string, len(t.Credits))
 	for i, c := range t.Credits {
 		if c.IntendedPayout == (Amount{}) { // hidden from the reader
-			parts[i] = fmt.Sprintf("%s is credited %s of the sale", name(c.CreatorID), shareInWords(c.Credit))
+			parts[i] = fmt.Sprintf("%s is credited with %s", name(c.CreatorID), saleInWords(c.Credit))
 			continue
 		}
-		parts[i] = fmt.Sprintf("%s earns %s %s for %s of the sale", name(c.CreatorID), c.IntendedPayout, c.Currency, shareInWords(c.Credit))
+		parts[i] = fmt.Sprintf("%s earns %s %s for %s", name(c.CreatorID), c.IntendedPayout, c.Currency, saleInWords(c.Credit))
 	}
 	return strings.Join(parts, ", ") + ": " + t.ruleInWords() + "."
 }
@@ -125,25 +125,36 @@ func (t *Trace) ruleInWords() string {
 			eligible++
 		}
 	}
-	words := fmt.Sprintf("model %s over %s", t.Model, count(eligible, "eligible click"))
-	if lost > 0 {
-		words += fmt.Sprintf(", %s not eligible", count(lost, "click"))
+	words := modelInWords(t.Model, eligible)
+	switch {
+	case lost == 1:
+		words += "; 1 other click does not count"
+	case lost > 1:
+		words += fmt.Sprintf("; %d other clicks do not count", lost)
 	}
 	return words
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+// modelInWords says who a model credits of so many clicks that count.
+func modelInWords(model string, clicks int) string {
+	if clicks == 1 {
+		return "it was the only click that counts"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	who := map[string]string{
+		"last": "the last of %d clicks that count", "first": "the first of %d clicks that count", "linear": "%d clicks share it equally",
+		"position": "%d clicks share it, most of it the first and the last", "time_decay": "%d clicks share it, the later the more",
+	}[model]
+	if who == "" {
+		return fmt.Sprintf("by the model %s over %d clicks", model, clicks)
+	}
+	return fmt.Sprintf(who, clicks)
 }
 
-func shareInWords(credit Fraction) string {
+func saleInWords(credit Fraction) string {
 	if credit == whole {
-		return "all"
+		return "the sale"
 	}
-	return credit.String()
+	return credit.String() + " of the sale"
 }
 
 func reasonInWords(reason string) string {

@@ -23,6 +23,7 @@ func (f AdvertiserFields) normal() AdvertiserFields {
 	f.Name = strings.TrimSpace(f.Name)
 	f.Domains = lower(f.Domains)
 	f.ClickParam = orDefault(f.ClickParam, defaultClickParam)
+	f.MinPayout = inForm(f.MinPayout, f.Currency)
 	return f
 }
 
@@ -44,6 +45,16 @@ func validClickParam(name string) bool {
 		return false
 	}
 	return name != "" && len(name) <= 40 && strings.Trim(name, base62+"_-") == ""
+}
+
+// FirstAdvertiserAt is when the first advertiser was made, 0 without one. Nothing
+// was received before. It asks for no scope: it says how far reports reach.
+func (c *Catalog) FirstAdvertiserAt(ctx context.Context) (attribution.Instant, error) {
+	var at int64
+	if err := c.db.Row(ctx, "advertiser.first_at").Scan(&at); err != nil {
+		return 0, fmt.Errorf("catalog: reading when the first advertiser was made: %w", err)
+	}
+	return attribution.Instant(at), nil
 }
 
 // CreateAdvertiser makes an advertiser. Only an admin may.

@@ -38,10 +38,21 @@ func (f CampaignFields) normal(advertiser Advertiser) CampaignFields {
 		budget.Mode = orDefault(budget.Mode, "hard")
 		f.Budget = &budget
 	}
+	f.MaxCreatorPayout = inForm(f.MaxCreatorPayout, f.Currency)
+	if f.CostPer != nil {
+		f.CostPer = new(f.CostPer.inForm(f.Currency))
+	}
 	if f.Terms != nil {
 		f.Terms = new(f.Terms.WithDefaults())
 	}
 	return f
+}
+
+func (p CostPer) inForm(currency string) CostPer {
+	for _, price := range []*attribution.Decimal{&p.Post, &p.Like, &p.View, &p.Share, &p.Comment, &p.Follower} {
+		*price = inForm(*price, currency)
+	}
+	return p
 }
 
 // check checks normal fields. Terms are there unless a template is named.

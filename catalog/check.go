@@ -117,6 +117,16 @@ func (c *fieldCheck) money(location string, amount attribution.Decimal, currency
 	return &minor
 }
 
+// inForm writes an amount with its currency's decimals; what is no amount of it
+// stays as it is, for money to complain of.
+func inForm(amount attribution.Decimal, currency string) attribution.Decimal {
+	minor, err := attribution.ParseMoney(amount, currency)
+	if err != nil {
+		return amount
+	}
+	return attribution.Decimal(attribution.FormatMoney(minor, currency))
+}
+
 func (c *fieldCheck) rate(location string, rate attribution.Decimal) attribution.Rate {
 	value, err := attribution.ParseRate(rate)
 	if err != nil {

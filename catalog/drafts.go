@@ -107,6 +107,9 @@ func (c *Catalog) CreateDraft(ctx context.Context, scope Scope, taskID string, f
 		if inserted == 0 {
 			return attribution.Refuse(CodeDraftWaiting, "the task has a draft that waits to be decided on")
 		}
+		if err := w.tellDraft(ctx, made, campaign.Title); err != nil {
+			return err
+		}
 		return w.audit(ctx, "create", "draft", id, task.AdvertiserID, nil)
 	})
 	if err != nil {
@@ -152,6 +155,13 @@ func (c *Catalog) decideDraft(ctx context.Context, scope Scope, id, status, reas
 		}
 		now.Status, now.Reason, now.DecidedAt, now.UpdatedAt = status, reason, &w.at, w.at
 		if _, err := w.Exec(ctx, "draft.decide", id, status, reason, int64(w.at)); err != nil {
+			return err
+		}
+		campaign, err := scanCampaign(w.Row(ctx, "campaign.by_id", was.CampaignID))
+		if err != nil {
+			return err
+		}
+		if err := w.tellDraft(ctx, now, campaign.Title); err != nil {
 			return err
 		}
 		return w.audit(ctx, map[string]string{DraftApproved: "approve", DraftReturned: "return"}[status], "draft", id, was.AdvertiserID, nil)

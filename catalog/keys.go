@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tributary/attribution"
@@ -149,6 +150,49 @@ func (c *Catalog) Keys(ctx context.Context, scope Scope, filter KeyFilter, p Pag
 		return List[Key]{Items: []Key{}}, nil
 	}
 	return page(ctx, c.db, "key.list", given, p, byID(attribution.PrefixKey), scanKey, func(k Key) string { return k.ID })
+}
+
+// PatchKey applies a merge patch: another name, or another end. Whose key it is
+// and what it may do stay as they are.
+func (c *Catalog) PatchKey(ctx context.Context, scope Scope, id string, patch []byte) (Key, error) {
+	var now Key
+	err := c.write(ctx, scope, func(ctx context.Context, w *writing) error {
+		was, err := c.Key(ctx, scope, id)
+		if err != nil {
+			return err
+		}
+		if was.ArchivedAt != nil {
+			return archived("key", id)
+		}
+		if !scope.admin() && was.Role != RoleIngest {
+			return forbidden(scope, "change this key")
+		}
+		fields, changed, err := merge(was.KeyFields, patch)
+		if now = was; err != nil || len(changed) == 0 {
+			return err
+		}
+		var check fieldCheck
+		frozen(&check.Checker, changed, "make another key instead", "role", "advertiser_id", "creator_id")
+		check.text("body.name", fields.Name, maxName)
+		if slices.Contains(changed, "expires_at") {
+			check.ahead("body.expires_at", fields.ExpiresAt, w.at)
+		}
+		if err := check.Err(); err != nil {
+			return err
+		}
+		text, err := encode(fields)
+		if err != nil {
+			return err
+		}
+		now.KeyFields, now.UpdatedAt = fields, w.at
+		if _, err := w.Exec(ctx, "key.update", id, text, orZero(fields.ExpiresAt), int64(w.at), w.number); err != nil {
+			return err
+		}
+		w.OnCommit(w.c.keys.forget)
+		w.announce()
+		return w.audit(ctx, "update", "key", id, was.AdvertiserID, changed)
+	})
+	return now, err
 }
 
 // ArchiveKey revokes a key at once. An advertiser revokes its own, but for the

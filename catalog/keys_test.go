@@ -138,3 +138,28 @@ func testAuditLog(t *testing.T, open factory) {
 	equal(t, "an advertiser's", len(must(w.AuditLog(w.ctx, w.asAdvertiser(), AuditFilter{}, Page{}))(t).Items), 5) // not the creator's making
 	equal(t, "a creator's", len(must(w.AuditLog(w.ctx, w.asCreator(), AuditFilter{}, Page{}))(t).Items), 0)
 }
+
+func testPatchKey(t *testing.T, open factory) {
+	w := newWorld(t, open(t))
+	key, secret, err := w.CreateKey(w.ctx, w.asAdvertiser(), KeyFields{Role: RoleIngest, Name: "shop"})
+	ok(t, err)
+	must(w.Authenticate(w.ctx, secret))(t)
+	now := must(w.PatchKey(w.ctx, w.asAdvertiser(), key.ID, patchOf(`{"name":"server","expires_at":"2027-01-10T10:00:00Z"}`)))(t)
+	equal(t, "name", now.Name, "server")
+	equal(t, "stored", must(w.Key(w.ctx, admin, key.ID))(t).ExpiresAt.String(), "2027-01-10T10:00:00.000Z")
+	must(w.Authenticate(w.ctx, secret))(t)
+	w.clock.advance(time.Hour)
+	if _, err := w.Authenticate(w.ctx, secret); err == nil {
+		t.Error("an expired key is let in")
+	}
+	must(w.PatchKey(w.ctx, admin, key.ID, patchOf(`{"expires_at":null}`)))(t)
+	must(w.Authenticate(w.ctx, secret))(t)
+	_, err = w.PatchKey(w.ctx, admin, key.ID, patchOf(`{"role":"admin","expires_at":"2020-01-01T00:00:00Z"}`))
+	failed(t, err, "body.role", "body.expires_at")
+	own, _, err := w.CreateKey(w.ctx, admin, KeyFields{Role: RoleAdvertiser, AdvertiserID: w.advertiser.ID})
+	ok(t, err)
+	_, err = w.PatchKey(w.ctx, w.asAdvertiser(), own.ID, patchOf(`{"name":"x"}`))
+	refused(t, err, "forbidden")
+	_, err = w.PatchKey(w.ctx, Scope{Role: RoleAdvertiser, AdvertiserID: "adv_other"}, key.ID, patchOf(`{"name":"x"}`))
+	refused(t, err, "not_found")
+}

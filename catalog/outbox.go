@@ -14,6 +14,7 @@ const (
 	OutboxParticipation = "participation" // ParticipationEvent
 	OutboxCodePool      = "code_pool"     // CodePoolEvent
 	OutboxCampaign      = "campaign"      // CampaignEvent, the ledger's too
+	OutboxDraft         = "draft"         // DraftEvent
 )
 
 // A CampaignEvent says what a campaign's status is after somebody approved,
@@ -45,6 +46,13 @@ type CodePoolEvent struct {
 	At           attribution.Instant `json:"at"`
 }
 
+// A DraftEvent says that a draft was handed in or decided on.
+type DraftEvent struct {
+	Draft
+	CampaignTitle string              `json:"campaign_title"`
+	At            attribution.Instant `json:"at"`
+}
+
 // tell puts what happened into the outbox, under the next number of the counter
 // it shares with the ledger.
 func (w *writing) tell(ctx context.Context, kind string, payload any) error {
@@ -67,6 +75,10 @@ func (w *writing) tellParticipation(ctx context.Context, campaign *campaignRow, 
 		Participation: p, CampaignTitle: campaign.Title, AdvertiserID: campaign.AdvertiserID, PreviousStatus: previous,
 		ActorRole: w.scope.Role, ActorID: w.scope.KeyID, At: w.at,
 	})
+}
+
+func (w *writing) tellDraft(ctx context.Context, d Draft, campaignTitle string) error {
+	return w.tell(ctx, OutboxDraft, DraftEvent{Draft: d, CampaignTitle: campaignTitle, At: w.at})
 }
 
 func (w *writing) tellCampaign(ctx context.Context, r *campaignRow) error {

@@ -17,6 +17,7 @@ type TaskFilter struct {
 	CreatorID  string
 	Platform   string
 	Status     string
+	Overdue    bool // only tasks that are
 }
 
 // The states of a task.
@@ -72,13 +73,14 @@ func (c *Catalog) CreateTask(ctx context.Context, scope Scope, fields TaskFields
 		if err != nil {
 			return err
 		}
+		fields.Fee = inForm(fields.Fee, campaign.Currency)
 		text, err := encode(fields)
 		if err != nil {
 			return err
 		}
-		made = Task{Frame{ID: id, CreatedAt: w.at, UpdatedAt: w.at}, fields, campaign.AdvertiserID}
+		made = Task{Frame: Frame{ID: id, CreatedAt: w.at, UpdatedAt: w.at}, TaskFields: fields, AdvertiserID: campaign.AdvertiserID}.at(w.at)
 		_, err = w.Exec(ctx, "task.insert", id, fields.CampaignID, fields.CreatorID, campaign.AdvertiserID, fields.Platform,
-			fields.Status, minor(fields.Fee, campaign.Currency), text, int64(w.at))
+			fields.Status, minor(fields.Fee, campaign.Currency), orZero(fields.DueAt), text, int64(w.at))
 		if err != nil {
 			return err
 		}
@@ -133,7 +135,7 @@ func (c *Catalog) Task(ctx context.Context, scope Scope, id string) (Task, error
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !scope.owns(found.AdvertiserID, found.CreatorID) {
 		return Task{}, notFound("task", id)
 	}
-	return found, err
+	return found.at(c.instant()), err
 }
 
 // Tasks lists the tasks that are not archived.
@@ -145,7 +147,21 @@ func (c *Catalog) Tasks(ctx context.Context, scope Scope, filter TaskFilter, p P
 		return List[Task]{Items: []Task{}}, nil
 	}
 	narrowest(given, "creator_id", "campaign_id", "advertiser_id")
-	return page(ctx, c.db, "task.list", given, p, byID(attribution.PrefixTask), scanTask, func(t Task) string { return t.ID })
+	at := c.instant()
+	if filter.Overdue {
+		given["overdue_at"] = int64(at)
+	}
+	scan := func(row scanner) (Task, error) {
+		t, err := scanTask(row)
+		return t.at(at), err
+	}
+	return page(ctx, c.db, "task.list", given, p, byID(attribution.PrefixTask), scan, func(t Task) string { return t.ID })
+}
+
+// at is the task as it stands at a time.
+func (t Task) at(now attribution.Instant) Task {
+	t.Overdue = t.Status == TaskOpen && t.DueAt != nil && *t.DueAt < now
+	return t
 }
 
 // PatchTask applies a merge patch. A creator can submit its open task, and
@@ -182,12 +198,14 @@ func (c *Catalog) PatchTask(ctx context.Context, scope Scope, id string, patch [
 		if err := check.Err(); err != nil {
 			return err
 		}
+		fields.Fee = inForm(fields.Fee, campaign.Currency)
 		text, err := encode(fields)
 		if err != nil {
 			return err
 		}
 		now.TaskFields, now.UpdatedAt = fields, w.at
-		if _, err := w.Exec(ctx, "task.update", id, fields.Status, minor(fields.Fee, campaign.Currency), text, int64(w.at)); err != nil {
+		now = now.at(w.at)
+		if _, err := w.Exec(ctx, "task.update", id, fields.Status, minor(fields.Fee, campaign.Currency), orZero(fields.DueAt), text, int64(w.at)); err != nil {
 			return err
 		}
 		return w.audit(ctx, "update", "task", id, was.AdvertiserID, changed)

@@ -192,6 +192,7 @@ type Task struct {
 	Frame
 	TaskFields
 	AdvertiserID string `json:"advertiser_id"`
+	Overdue      bool   `json:"overdue" doc:"It is open, and due_at has passed"`
 }
 
 // LinkFields are what a client writes of a link.

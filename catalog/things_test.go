@@ -164,7 +164,7 @@ func testPatch(t *testing.T, open factory) {
 	failed(t, err, "body.starts_at")
 
 	task := must(w.PatchTask(w.ctx, admin, w.task.ID, patchOf(`{"fee":"99.5","status":"approved","due_at":"2027-02-01T00:00:00Z"}`)))(t)
-	equal(t, "fee", task.Fee, "99.5")
+	equal(t, "fee", task.Fee, "99.50")
 	equal(t, "stored", asJSON(t, must(w.Task(w.ctx, admin, task.ID))(t)), asJSON(t, task))
 	_, err = w.PatchTask(w.ctx, admin, task.ID, patchOf(`{"platform":"instagram"}`))
 	failed(t, err, "body.platform")

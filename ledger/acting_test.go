@@ -249,10 +249,10 @@ func TestExplain(t *testing.T) {
 	c := s.settle(s.report(`{"event":"sale","order_id":"o1","amount":"100.00","currency":"USD","click_ids":["` + first + `","` +
 		s.click(second, attribution.Valid) + `","` + s.click(second, attribution.Bot) + `"]}`))[0]
 	e := must(s.ExplainConversion(s.ctx, adminScope, c.ConversionID))(t)
-	equal(t, "sentence", e.Sentence, "Ana earns 5.00 USD for 1/2 of the sale, Ben earns 5.00 USD for 1/2 of the sale: model linear over 2 eligible clicks, 1 click not eligible.")
+	equal(t, "sentence", e.Sentence, "Ana earns 5.00 USD for 1/2 of the sale, Ben earns 5.00 USD for 1/2 of the sale: 2 clicks share it equally; 1 other click does not count.")
 	equal(t, "candidates", len(e.Trace.Candidates), 3)
 	own := must(s.ExplainConversion(s.ctx, Scope{Role: RoleCreator, CreatorID: ben.ID}, c.ConversionID))(t)
-	equal(t, "of one creator", own.Sentence, "Another creator is credited 1/2 of the sale, Ben earns 5.00 USD for 1/2 of the sale: model linear over 2 eligible clicks, 1 click not eligible.")
+	equal(t, "of one creator", own.Sentence, "Another creator is credited with 1/2 of the sale, Ben earns 5.00 USD for 1/2 of the sale: 2 clicks share it equally; 1 other click does not count.")
 	for _, candidate := range own.Trace.Candidates {
 		equal(t, "another's candidate", candidate.CreatorID == "" || candidate.CreatorID == ben.ID, true)
 	}

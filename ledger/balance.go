@@ -83,9 +83,25 @@ func (l *Ledger) earningsOf(ctx context.Context, scope Scope, creatorID string) 
 		return nil, notFound("creator", creatorID)
 	}
 	if scope.advertiser() {
+		if err := worksFor(ctx, l.db, creatorID, scope.AdvertiserID); err != nil {
+			return nil, err
+		}
 		given["agency"] = 0
 	}
 	return given, nil
+}
+
+// worksFor refuses a creator that was never in a campaign of the advertiser, as one
+// that does not exist.
+func worksFor(ctx context.Context, db database.Reader, creatorID, advertiserID string) error {
+	var campaigns int
+	if err := db.Row(ctx, "creator.works_for", creatorID, advertiserID).Scan(&campaigns); err != nil {
+		return fmt.Errorf("ledger: looking for a creator's campaigns: %w", err)
+	}
+	if campaigns == 0 {
+		return notFound("creator", creatorID)
+	}
+	return nil
 }
 
 // A StatementFilter narrows a statement: every field that is given.

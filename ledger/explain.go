@@ -115,9 +115,9 @@ func stateInWords(a *ActionRecord) string {
 	said := "It is " + a.State
 	switch {
 	case a.State == Reversed:
-		said += " (" + a.Reversal + ")"
+		said += ": " + strings.ReplaceAll(a.Reversal, "_", " ")
 	case len(a.Reasons) > 0:
-		said += " (" + strings.Join(a.Reasons, ", ") + ")"
+		said += ": " + strings.ReplaceAll(strings.Join(a.Reasons, ", "), "_", " ")
 	}
 	return said + "."
 }

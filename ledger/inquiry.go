@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tributary/attribution"
 	"tributary/schema/database"
@@ -30,12 +31,27 @@ const (
 
 // InquiryFields are what a creator says of a sale it misses.
 type InquiryFields struct {
-	TaskID   string              `json:"task_id" doc:"The task that led to the sale"`
+	TaskID   string              `json:"task_id,omitempty" doc:"The task that led to the sale; a creator who has only one need not name it"`
 	OrderID  string              `json:"order_id"`
-	Date     attribution.Instant `json:"date" doc:"When it was bought"`
+	Date     Moment              `json:"date" doc:"When it was bought: a time, or a day such as 2027-01-10, which is its beginning in UTC"`
 	Amount   attribution.Decimal `json:"amount"`
 	Currency string              `json:"currency,omitempty" doc:"The campaign's by default"`
 	Evidence string              `json:"evidence,omitempty" doc:"What shows that it was so"`
+}
+
+// A Moment is an instant that can be given as a day alone.
+type Moment attribution.Instant
+
+// MarshalText writes the moment as an instant.
+func (m Moment) MarshalText() ([]byte, error) { return attribution.Instant(m).MarshalText() }
+
+// UnmarshalText reads RFC 3339, or a day.
+func (m *Moment) UnmarshalText(text []byte) error {
+	if day, err := time.Parse(time.DateOnly, string(text)); err == nil {
+		*m = Moment(attribution.InstantOf(day))
+		return nil
+	}
+	return (*attribution.Instant)(m).UnmarshalText(text)
 }
 
 // An Inquiry is a sale that a creator misses.
@@ -58,6 +74,12 @@ type Inquiry struct {
 func (l *Ledger) OpenInquiry(ctx context.Context, scope Scope, fields InquiryFields) (Inquiry, error) {
 	var opened Inquiry
 	err := l.write(ctx, scope, nil, func(ctx context.Context, w *writing) error {
+		if fields.TaskID == "" {
+			var err error
+			if fields.TaskID, err = w.onlyTask(ctx); err != nil {
+				return err
+			}
+		}
 		task, err := scanPayableTask(w.Row(ctx, "ledger.task", fields.TaskID))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && !scope.owns(task.advertiserID, task.creatorID) {
 			return notFound("task", fields.TaskID)
@@ -92,6 +114,18 @@ func (l *Ledger) OpenInquiry(ctx context.Context, scope Scope, fields InquiryFie
 	return opened, err
 }
 
+// onlyTask is the task of a creator who has one.
+func (w *writing) onlyTask(ctx context.Context) (string, error) {
+	var id string
+	var tasks int
+	if err := w.Row(ctx, "ledger.only_task", w.scope.CreatorID).Scan(&id, &tasks); err != nil {
+		return "", fmt.Errorf("ledger: looking for a creator's task: %w", err)
+	}
+	var check attribution.Checker
+	check.Require(tasks == 1, "body.task_id", "is required, unless the creator who asks has exactly one task")
+	return id, check.Err()
+}
+
 // check fills in and checks the fields.
 func (f *InquiryFields) check(currency string, now attribution.Instant) error {
 	var check attribution.Checker
@@ -100,12 +134,13 @@ func (f *InquiryFields) check(currency string, now attribution.Instant) error {
 		f.Currency = currency
 	}
 	check.Require(f.OrderID != "" && len(f.OrderID) <= attribution.MaxOrderIDBytes, "body.order_id", "is required, at most %d bytes", attribution.MaxOrderIDBytes)
-	check.Require(f.Date != 0 && f.Date <= now, "body.date", "is required, and must not be in the future")
+	check.Require(f.Date != 0 && attribution.Instant(f.Date) <= now, "body.date", "is required, and must not be in the future")
 	check.Require(len(f.Evidence) <= maxEvidence, "body.evidence", "must be at most %d bytes", maxEvidence)
 	if minor, err := attribution.ParseMoney(f.Amount, f.Currency); err != nil {
 		check.Add("body.amount", "%v", err)
 	} else {
 		check.Require(minor > 0, "body.amount", "must be more than zero")
+		f.Amount = attribution.Decimal(attribution.FormatMoney(minor, f.Currency))
 	}
 	return check.Err()
 }
@@ -212,7 +247,7 @@ func (w *writing) creditInquiry(ctx context.Context, q *Inquiry) (*ActionRecord,
 	report := &attribution.Report{
 		Kind: attribution.ReportConversion, AdvertiserID: q.AdvertiserID, Source: SourceInquiry, Signed: true, KeyID: w.scope.KeyID, ReceivedAt: w.at,
 		Fields: attribution.ReportFields{
-			Event: eventSale, OrderID: q.OrderID, Amount: q.Amount, Currency: q.Currency, EventTime: q.Date, CreatorID: q.CreatorID,
+			Event: eventSale, OrderID: q.OrderID, Amount: q.Amount, Currency: q.Currency, EventTime: attribution.Instant(q.Date), CreatorID: q.CreatorID,
 		},
 	}
 	conversion, err := conversionOf(report)

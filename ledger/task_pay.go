@@ -64,6 +64,9 @@ func (l *Ledger) PayCreatorTasks(ctx context.Context, scope Scope, campaignID, c
 			}
 			return notFound("campaign", campaignID)
 		}
+		if err := worksFor(ctx, w, creatorID, campaign.advertiserID); err != nil {
+			return err
+		}
 		tasks, err := w.approvedTasks(ctx, campaignID, creatorID)
 		if err != nil {
 			return err

@@ -11,9 +11,11 @@ func advertiserPages() []*page {
 	return []*page{
 		{Area: areaAdvertiser, Path: "/overview", Template: "overview", Title: "Overview", Nav: "Overview", Icon: "overview", Charts: true, Show: showOverview},
 		{Area: areaAdvertiser, Path: "/campaigns", Template: "campaigns", Title: "Campaigns", Nav: "Campaigns", Icon: "campaign", NoCompare: true, Show: showCampaigns},
+		{Area: areaAdvertiser, Path: "/campaigns/new", Template: "campaign_form", Title: "New campaign", Parent: "/campaigns", Scripts: []string{"campaign.js"}, Show: showNewCampaign},
+		{Area: areaAdvertiser, Path: "/campaigns/{id}/edit", Template: "campaign_form", Title: "Edit", Parent: "/campaigns", Scripts: []string{"campaign.js"}, Show: showCampaignForm},
 		{Area: areaAdvertiser, Path: "/campaigns/{id}", Template: "campaign", Title: "Campaign", Parent: "/campaigns", Charts: true, Scripts: []string{"live.js"}, Show: showCampaign},
 		{Area: areaAdvertiser, Path: "/campaigns/{id}/journey", Template: "campaign_journey", Title: "Journey", Parent: "/campaigns", NoCompare: true, Show: showCampaignJourney},
-		{Area: areaAdvertiser, Path: "/campaigns/{id}/creators", Template: "campaign_creators", Title: "Creators", Parent: "/campaigns", NoCompare: true, Show: showCampaignCreators},
+		{Area: areaAdvertiser, Path: "/campaigns/{id}/creators", Template: "campaign_creators", Title: "Creators", Parent: "/campaigns", Scripts: []string{"campaign.js"}, NoCompare: true, Show: showCampaignCreators},
 		{Area: areaAdvertiser, Path: "/campaigns/{id}/links", Template: "campaign_links", Title: "Links and codes", Parent: "/campaigns", Scripts: []string{"links.js"}, NoCompare: true, Show: showCampaignLinks},
 		{Area: areaAdvertiser, Path: "/campaigns/{id}/posts", Template: "campaign_posts", Title: "Posts", Parent: "/campaigns", Show: showCampaignPosts},
 		{Area: areaAdvertiser, Path: "/campaigns/{id}/terms", Template: "campaign_terms", Title: "Terms", Parent: "/campaigns", Show: showCampaignTerms},
@@ -23,6 +25,9 @@ func advertiserPages() []*page {
 		{Area: areaAdvertiser, Path: "/conversions/{id}", Template: "conversion", Title: "Conversion", Parent: "/conversions", Show: showConversion},
 		{Area: areaAdvertiser, Path: "/pay", Template: "pay", Title: "Pay", Nav: "Pay", Icon: "pay", Show: showPay},
 		{Area: areaAdvertiser, Path: "/integrations", Template: "integrations", Title: "Integrations", Nav: "Integrations", Icon: "plug", Scripts: []string{"secrets.js"}, Show: showIntegrations},
+		{Area: areaAdvertiser, Path: "/webhooks", Template: "webhooks", Title: "Webhooks", Nav: "Webhooks", Icon: "hook", Scripts: []string{"secrets.js"}, Show: showWebhooks},
+		{Area: areaAdvertiser, Path: "/webhooks/{id}", Template: "webhook", Title: "Webhook", Parent: "/webhooks", Scripts: []string{"secrets.js", "webhooks.js"}, Show: showWebhook},
+		{Area: areaAdvertiser, Path: "/notifications", Template: "notifications", Title: "Notifications", Nav: "Notifications", Icon: "bell", Badge: unread, Roles: []string{catalog.RoleAdvertiser}, Show: showNotifications},
 	}
 }
 

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"slices"
 	"strings"
 
 	"tributary/admin/reports"
@@ -14,7 +15,9 @@ type campaignCreatorsView struct {
 	Statuses []string
 	Rows     []participant
 	Next     string
-	Failed   string // why there are no figures
+	Failed   string            // why there are no figures
+	Others   []catalog.Creator // who may be invited
+	Joined   []participant     // who may be given a task
 }
 
 // A participant is a creator in a campaign.
@@ -66,8 +69,34 @@ func showCampaignCreators(v *visit) (any, error) {
 		}
 		view.Rows = append(view.Rows, row)
 	}
-	return view, nil
+	return view, view.findOthers(v)
 }
+
+// findOthers reads who is in the campaign on any page of the list, and who could be.
+func (view *campaignCreatorsView) findOthers(v *visit) error {
+	scope, most := v.Session.Scope, catalog.Page{Limit: catalog.MaxLimit}
+	parts, err := v.Catalog.Participations(v.Context(), scope, view.Campaign.ID, catalog.ParticipationFilter{}, most)
+	if err != nil {
+		return err
+	}
+	creators, err := v.Catalog.Creators(v.Context(), scope, catalog.CreatorFilter{}, most)
+	if err != nil {
+		return err
+	}
+	for _, c := range creators.Items {
+		i := slices.IndexFunc(parts.Items, func(p catalog.Participation) bool { return p.CreatorID == c.ID })
+		switch {
+		case i < 0:
+			view.Others = append(view.Others, c)
+		case parts.Items[i].Status == catalog.Joined:
+			view.Joined = append(view.Joined, participant{Participation: parts.Items[i], Name: c.Name})
+		}
+	}
+	return nil
+}
+
+// Accounts names where a creator posts.
+func (campaignCreatorsView) Accounts(c catalog.Creator) string { return accounts(c) }
 
 // accounts names where a creator posts, the first few.
 func accounts(c catalog.Creator) string {

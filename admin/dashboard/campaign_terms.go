@@ -50,7 +50,7 @@ func (view *campaignTermsView) describe(terms attribution.Terms, currency string
 	}
 	view.Rules = []promise{
 		{"Click window", strconv.Itoa(terms.ClickWindowDays) + " days"},
-		{"Credit goes to", map[string]string{"last": "the last click", "first": "the first click", "linear": "every click alike", "position": "first and last click 40 % each", "time_decay": "later clicks more"}[terms.Model]},
+		{"Credit goes to", modelName(terms.Model)},
 		{"Codes", map[string]string{"always": "win whatever was clicked", "involved": "win where their creator was clicked", "winner": "win where their creator's click wins"}[terms.CodePolicy]},
 		{"Customers", human(terms.Customers)},
 		{"Locks", schedule(terms.Lock, "the sale")},
@@ -64,6 +64,14 @@ func (view *campaignTermsView) describe(terms attribution.Terms, currency string
 		}
 		view.Rules = append(view.Rules, promise{"Cap", limit + " " + human(c.Metric) + " a " + c.Period + " for " + c.Scope})
 	}
+}
+
+// modelName says who a model gives the credit to.
+func modelName(model any) string {
+	name, _ := textOf(model)
+	return map[string]string{
+		"last": "the last click", "first": "the first click", "linear": "every click alike", "position": "first and last click 40 % each", "time_decay": "later clicks more",
+	}[name]
 }
 
 func inWords(p attribution.Payout, currency string) string {

@@ -10,6 +10,8 @@ import (
 	"tributary/admin/integrations"
 	"tributary/admin/notify"
 	"tributary/admin/reports"
+	"tributary/admin/webhooks"
+	"tributary/attribution"
 	"tributary/catalog"
 	"tributary/ledger"
 )
@@ -22,10 +24,11 @@ type Options struct {
 	TrackerURL string           // public origin of tracking links, for what shops paste
 	Now        func() time.Time // of figures; may be rehearsed
 	Log        *slog.Logger
-	Notices    *notify.Service // what people were told; nil: nothing
-	Ways       Ways            // how ways to report sales are doing; nil: not known
-	Watch      Watch           // how the process does, for the operator; nil: not known
-	Sandbox    bool            // says on every page that this is a rehearsal
+	Notices    *notify.Service   // what people were told; nil: nothing
+	Hooks      *webhooks.Service // who else is told of what happens; nil: nobody
+	Ways       Ways              // how ways to report sales are doing; nil: not known
+	Watch      Watch             // how the process does, for the operator; nil: not known
+	Sandbox    bool              // says on every page that this is a rehearsal
 }
 
 // Ways tells how each way of reporting sales is doing.
@@ -75,6 +78,18 @@ func (d *Dashboard) Handle(mux *http.ServeMux) {
 	for _, p := range d.pages {
 		mux.HandleFunc("GET "+p.Path, func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, p) })
 	}
+}
+
+// Missing says to somebody who is signed in that there is no such page; who is not
+// is asked to sign in first.
+func (d *Dashboard) Missing(w http.ResponseWriter, r *http.Request) {
+	session, err := d.session(r)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	v := d.visit(r, d.failed, session)
+	d.fail(w, v, attribution.Refuse(attribution.CodeNotFound, "there is no page %.64q", r.URL.Path))
 }
 
 // goHome leads to the first page of the role.

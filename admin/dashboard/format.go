@@ -13,7 +13,7 @@ import (
 // functions are what templates write with, beside the methods of what they show.
 func functions(files *assets) template.FuncMap {
 	return template.FuncMap{
-		"asset": files.address, "money": money, "amount": amount, "count": count, "percent": percent, "day": day, "moment": moment,
+		"asset": files.address, "money": money, "amount": amount, "count": count, "percent": percent, "day": day, "moment": moment, "wall": wall, "hundredfold": hundredfold, "modelName": modelName, "hookState": hookState, "toldOf": toldOf, "groupName": groupName,
 		"stamp": stamp, "human": human, "short": short, "initials": initials, "list": list, "pairs": pairs, "add": func(a, b int) int { return a + b },
 		"sparkline": sparkline, "share": share, "times": times, "some": some, "span": span, "bare": bare, "differ": differ, "reported": reported, "others": others, "fresh": fresh, "changeOf": changeOf,
 	}
@@ -187,6 +187,9 @@ func times(value any) string {
 func day(value any, zone *time.Location) string { return written(value, zone, "2 Jan 2006") }
 
 func moment(value any, zone *time.Location) string { return written(value, zone, "2 Jan 2006, 15:04") }
+
+// wall is what clocks of a zone show, for a form.
+func wall(value any, zone *time.Location) string { return written(value, zone, "2006-01-02T15:04") }
 
 func stamp(value any) string { return written(value, time.UTC, time.RFC3339) }
 

@@ -75,7 +75,7 @@ func newOffice(t *testing.T, clickHouse bool) *office {
 	d := must(New(Options{
 		Catalog: o.things, Ledger: o.ledger, Reports: reports.New(conn, upToDate{}, o.ledger), TrackerURL: "https://t.example", Now: now, Log: logger,
 	}))(t)
-	server := httptest.NewServer(admin.New(admin.Options{Catalog: o.things, Logger: logger, Version: "test", Routes: []admin.Routes{moneyapi.Routes(o.ledger, nil)}, Pages: d.Handle}))
+	server := httptest.NewServer(admin.New(admin.Options{Catalog: o.things, Logger: logger, Version: "test", Routes: []admin.Routes{moneyapi.Routes(o.ledger, nil)}, Pages: d.Handle, Missing: http.HandlerFunc(d.Missing)}))
 	t.Cleanup(server.Close)
 	o.url = server.URL
 	o.seed()

@@ -18,6 +18,8 @@ func operatorPages() []*page {
 		{Area: areaOperator, Path: "/operator/advertisers", Template: "operator_advertisers", Title: "Advertisers", Nav: "Advertisers", Icon: "brand", Show: showAdvertisers},
 		{Area: areaOperator, Path: "/operator/creators", Template: "operator_creators", Title: "Creators", Nav: "Creators", Icon: "people", Show: showCreators},
 		{Area: areaOperator, Path: "/operator/keys", Template: "operator_keys", Title: "Keys", Nav: "Keys", Icon: "key", Scripts: []string{"operator.js"}, Show: showKeys},
+		{Area: areaOperator, Path: "/operator/webhooks", Template: "webhooks", Title: "Webhooks", Nav: "Webhooks", Icon: "hook", Scripts: []string{"secrets.js"}, Show: showWebhooks},
+		{Area: areaOperator, Path: "/operator/webhooks/{id}", Template: "webhook", Title: "Webhook", Parent: "/operator/webhooks", Scripts: []string{"secrets.js", "webhooks.js"}, Show: showWebhook},
 		{Area: areaOperator, Path: "/operator/audit", Template: "operator_audit", Title: "Audit log", Nav: "Audit log", Icon: "log", Show: showAudit},
 	}
 }

@@ -49,7 +49,8 @@ type page struct {
 	Scripts  []string
 	Charts   bool // it draws with uPlot
 
-	NoCompare bool // its period is compared with nothing
+	Roles     []string // who may see it; the area's visitors without
+	NoCompare bool     // its period is compared with nothing
 
 	// Show reads what the template writes as .Data. A Problem becomes a page that
 	// says it; parts that may fail alone are blocks.
@@ -58,7 +59,12 @@ type page struct {
 	template *template.Template
 }
 
-func (p *page) mayBeSeenBy(role string) bool { return slices.Contains(visitors[p.Area], role) }
+func (p *page) mayBeSeenBy(role string) bool {
+	if p.Roles != nil {
+		return slices.Contains(p.Roles, role)
+	}
+	return slices.Contains(visitors[p.Area], role)
+}
 
 // shared are the templates every page may use.
 const shared = "templates/_*.html"

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"tributary/admin"
@@ -207,7 +208,7 @@ func (d *Dashboard) fail(w http.ResponseWriter, v *visit, err error) {
 		Title: "Something went wrong here", Detail: "The server could not do this. Its log has the reason under request " + w.Header().Get("X-Request-Id") + ".",
 	}
 	if p, refused := attribution.AsProblem(err); refused {
-		switch failure.Title, failure.Detail = "This cannot be shown", p.Error(); p.Code {
+		switch failure.Title, failure.Detail = "This cannot be shown", sentence(p.Error()); p.Code {
 		case attribution.CodeNotFound:
 			status, failure.Title = http.StatusNotFound, "There is nothing here"
 		case attribution.CodeForbidden:
@@ -225,6 +226,14 @@ func (d *Dashboard) fail(w http.ResponseWriter, v *visit, err error) {
 }
 
 type failure struct{ Title, Detail string }
+
+// sentence makes one of a refusal.
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.TrimSuffix(strings.ToUpper(text[:1])+text[1:], ".") + "."
+}
 
 // session is the browser's; CodeUnauthorized without one.
 func (d *Dashboard) session(r *http.Request) (catalog.Session, error) {

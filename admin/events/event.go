@@ -34,6 +34,10 @@ const (
 	ParticipationRejected    = "participation.rejected"
 	ParticipationUnavailable = "participation.unavailable"
 
+	DraftWaiting  = "draft.waiting"
+	DraftApproved = "draft.approved"
+	DraftReturned = "draft.returned"
+
 	ConversionAccepted     = "conversion.accepted"
 	ConversionUnattributed = "conversion.unattributed"
 	ConversionUpgraded     = "conversion.upgraded"
@@ -61,6 +65,7 @@ func Types() []string {
 	return []string{
 		CampaignUpcoming, CampaignOngoing, CampaignOverBudget, CampaignFinished, CampaignPaused, CampaignClosed, BudgetThreshold, CodePoolLow,
 		ParticipationInvited, ParticipationApplied, ParticipationApproved, ParticipationJoined, ParticipationRejected, ParticipationUnavailable,
+		DraftWaiting, DraftApproved, DraftReturned,
 		ConversionAccepted, ConversionUnattributed, ConversionUpgraded, ConversionRefunded, ConversionReattributed, ConversionQuarantined,
 		ActionHeld, ActionPending, ActionAdjusted, ActionLocked, ActionPayable, ActionPaid, ActionReversed, PayoutCreated, PayoutPaid,
 	}
@@ -77,7 +82,8 @@ type Event struct {
 
 	// Message is what the outbox told, decoded: a CampaignEvent, BudgetEvent,
 	// ConversionEvent, QuarantineEvent or PayoutEvent of the ledger, an
-	// *ledger.ActionRecord, a ParticipationEvent or CodePoolEvent of the catalog.
+	// *ledger.ActionRecord, a ParticipationEvent, DraftEvent or CodePoolEvent of the
+	// catalog.
 	Message any
 
 	data func(ctx context.Context, scope catalog.Scope) (any, error)

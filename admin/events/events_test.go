@@ -164,6 +164,13 @@ func TestLifeOfACampaignIsTold(t *testing.T) {
 	w.expect("started", "campaign.ongoing")
 	task := must(w.things.CreateTask(w.ctx, operator, catalog.TaskFields{CampaignID: w.campaign, CreatorID: w.creator, Platform: "tiktok"}))(t).ID
 	must(w.things.CreateCode(w.ctx, operator, task, catalog.CodeFields{Code: "MALI"}))(t)
+	must(w.things.PatchCampaign(w.ctx, operator, w.campaign, []byte(`{"track_posts":true,"require_draft":true}`)))(t)
+	draft := must(w.things.CreateDraft(w.ctx, operator, task, catalog.DraftFields{Text: "Look"}))(t).ID
+	must(w.things.ReturnDraft(w.ctx, operator, draft, "shorter"))(t)
+	must(w.things.ReturnDraft(w.ctx, operator, draft, "shorter"))(t)
+	draft = must(w.things.CreateDraft(w.ctx, operator, task, catalog.DraftFields{Text: "See"}))(t).ID
+	must(w.things.ApproveDraft(w.ctx, operator, draft))(t)
+	w.expect("drafts", "draft.waiting draft.returned draft.waiting draft.approved")
 
 	first := w.sale("o1", "200.00", "MALI").Actions[0].ID
 	w.expect("sold", "conversion.accepted action.pending budget.threshold")

@@ -46,6 +46,8 @@ func (m maker) of(message ledger.Message) (made []Event, err error) {
 		made, err = decoded(message, m.payout)
 	case catalog.OutboxParticipation:
 		made, err = decoded(message, m.participation)
+	case catalog.OutboxDraft:
+		made, err = decoded(message, m.draft)
 	case catalog.OutboxCodePool:
 		made, err = decoded(message, m.codePool)
 	}
@@ -210,6 +212,16 @@ func (m maker) participation(e catalog.ParticipationEvent) []Event {
 				PreviousStatus string `json:"previous_status,omitempty"`
 				ActorRole      string `json:"actor_role"`
 			}{e.Participation, e.AdvertiserID, e.CampaignTitle, e.PreviousStatus, e.ActorRole}, nil
+		}}}
+}
+
+func (m maker) draft(e catalog.DraftEvent) []Event {
+	return []Event{{Type: "draft." + e.Status, At: e.At, AdvertiserID: e.AdvertiserID, CampaignID: e.CampaignID, CreatorID: e.CreatorID, Message: e,
+		data: func(context.Context, catalog.Scope) (any, error) {
+			return struct {
+				catalog.Draft
+				CampaignTitle string `json:"campaign_title"`
+			}{e.Draft, e.CampaignTitle}, nil
 		}}}
 }
 

@@ -259,3 +259,31 @@ func TestWhatStartedLongAgoIsNotTold(t *testing.T) {
 	}
 	b.equal("told", b.titles(key, ""), "")
 }
+
+func TestDraftsAreTold(t *testing.T) {
+	b := newBench(t, "")
+	mali, maliKey := b.creator(catalog.CreatorFields{Name: "Mali", Email: "mali@example.com"})
+	spring := b.campaign("Spring", "2027-02-01T00:00:00Z", func(f *catalog.CampaignFields) { f.RequireDraft = true })
+	must(b.things.AddCreator(b.ctx, operator, spring, catalog.ParticipationFields{CreatorID: mali}))(t)
+	task := must(b.things.CreateTask(b.ctx, operator, catalog.TaskFields{CampaignID: spring, CreatorID: mali, Platform: "tiktok"}))(t).ID
+	draft := must(b.things.CreateDraft(b.ctx, operator, task, catalog.DraftFields{Text: "Look"}))(t).ID
+	must(b.things.ReturnDraft(b.ctx, operator, draft, "name the <product>"))(t)
+	draft = must(b.things.CreateDraft(b.ctx, operator, task, catalog.DraftFields{Text: "See"}))(t).ID
+	must(b.things.ApproveDraft(b.ctx, operator, draft))(t)
+	b.pumpAll()
+	b.mailAll()
+	b.equal("the advertiser is told", b.titles(b.ownKey, "type=draft.waiting"), "Mali has a draft for Spring | Mali has a draft for Spring")
+	b.equal("the creator is told", b.titles(maliKey, "type=draft.approved"), "Your draft for Spring is approved")
+	b.equal("the creator is told", b.titles(maliKey, "type=draft.returned"), "Your draft for Spring needs a change")
+	item := b.call(maliKey, "GET", "/v1/notifications?type=draft.approved", 200)["items"].([]any)[0].(map[string]any)
+	b.equal("subject", item["subject"].(map[string]any)["draft_id"], draft)
+	returned := b.call(maliKey, "GET", "/v1/notifications?type=draft.returned", 200)["items"].([]any)[0].(map[string]any)
+	if text := fmt.Sprint(returned); !strings.Contains(text, "name the <product>") {
+		t.Errorf("the creator reads %s", text)
+	}
+	var to []string
+	for _, l := range b.mail.letters() {
+		to = append(to, l.to)
+	}
+	b.equal("e-mails", len(to), 4)
+}

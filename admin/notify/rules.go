@@ -28,6 +28,9 @@ var rules = map[string]rule{
 	events.ParticipationRejected:    {catalog.RoleCreator, true},
 	events.ParticipationUnavailable: {catalog.RoleCreator, false},
 	events.ParticipationApplied:     {catalog.RoleAdvertiser, false},
+	events.DraftWaiting:             {catalog.RoleAdvertiser, true},
+	events.DraftApproved:            {catalog.RoleCreator, true},
+	events.DraftReturned:            {catalog.RoleCreator, true},
 	events.BudgetThreshold:          {catalog.RoleAdvertiser, true},
 	events.CodePoolLow:              {catalog.RoleAdvertiser, true},
 	events.CampaignOngoing:          {catalog.RoleAdvertiser, false},
@@ -113,6 +116,9 @@ func (s *Service) noticeOf(ctx context.Context, e *events.Event, r rule) (n noti
 func (a *about) learn(n *notice, e *events.Event) {
 	switch m := e.Message.(type) {
 	case catalog.ParticipationEvent:
+		a.Reason = clean(m.Reason, maxText)
+	case catalog.DraftEvent:
+		n.subject["draft_id"], n.subject["task_id"] = m.ID, m.TaskID
 		a.Reason = clean(m.Reason, maxText)
 	case catalog.CodePoolEvent:
 		a.Left = m.Left

@@ -2,7 +2,10 @@ package reports
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -25,9 +28,11 @@ const (
 	defaultActions = 100
 	// streamPage is how many rows of a file are asked for at once.
 	streamPage = 20_000
-	// The length of the first span, in rows for each that is wanted, how much longer
-	// every next one is while there are too few, and how long they get, in rows.
-	firstSpan, spanGrowth, longestSpan = 2, 8, 500_000
+	// The length of the first span, in rows for each that is wanted, and how much
+	// longer the next one is at most while there are too few.
+	firstSpan, spanGrowth = 2, 64
+	// staleGrowth is how many more are looked at when few of them still answer.
+	staleGrowth = 4
 )
 
 // An ActionQuestion asks for actions, newest event first.
@@ -92,12 +97,13 @@ type ActionListing struct {
 
 	from, to time.Time // of event_time; to moves backwards
 	perRow   time.Duration
-	span     time.Duration // the length of the next one; 0: not known yet
+	rows     float64 // the length of the next span, in rows; 0: not known yet
+	looks    int     // how many are looked at for each that is wanted
 }
 
 // ActionListing checks a question for actions, and that ClickHouse answers.
 func (r *Reports) ActionListing(ctx context.Context, scope Scope, q ActionQuestion, now time.Time) (*ActionListing, error) {
-	l := &ActionListing{reports: r, scope: ledgerScope(scope), limit: q.Limit}
+	l := &ActionListing{reports: r, scope: ledgerScope(scope), limit: q.Limit, looks: 1}
 	l.DataThrough = r.freshness.DataThrough(now)
 	l.Lag = max(0, now.Sub(l.DataThrough))
 	var err error
@@ -155,16 +161,17 @@ func (l *ActionListing) begin(at time.Time, id string) {
 	l.to = earlier(l.to, at.Add(time.Millisecond))
 }
 
-// next hands on up to want more actions, and reports whether there may be others
-// behind them.
+// next hands on more actions, about as many as are wanted, and reports whether there
+// may be others behind them.
 func (l *ActionListing) next(ctx context.Context, want int, with func(*ledger.ActionRecord, ledger.Action) error) (more bool, err error) {
 	if !l.from.Before(l.to) {
 		return false, nil
 	}
-	if l.span == 0 {
-		l.span = firstSpan * time.Duration(want) * l.perRow
+	if l.rows == 0 {
+		l.rows = firstSpan * float64(want)
 	}
-	from := later(l.from, l.to.Add(-l.span))
+	want = min(want*l.looks, max(want, streamPage))
+	from := l.to.Add(-l.span())
 	l.parameters["from"], l.parameters["to"] = clickHouseTime(from), clickHouseTime(l.to)
 	statement, err := l.reports.write("actions", struct {
 		Conditions []string
@@ -174,28 +181,49 @@ func (l *ActionListing) next(ctx context.Context, want int, with func(*ledger.Ac
 	if err != nil {
 		return false, err
 	}
-	found := 0
+	found, answered := 0, 0
 	var last *ledger.ActionRecord
 	err = l.reports.each(ctx, "actions", statement, l.parameters, func(scan func(...any) error) error {
-		a, err := scanAction(scan)
+		var whole string
+		var answers uint8
+		if err := scan(&whole, &answers); err != nil {
+			return err
+		}
+		a, err := readAction(whole)
 		if err != nil {
 			return err
 		}
-		found, last = found+1, a
+		if found, last = found+1, a; answers == 0 {
+			return nil
+		}
+		answered++
 		return with(a, a.View(l.scope, slices.Contains(l.agencies, a.CampaignID)))
 	})
 	if err != nil {
 		return false, err
 	}
+	if 2*answered < found {
+		l.looks = min(staleGrowth*l.looks, streamPage)
+	}
 	if found == want { // there may be more in the span
 		at := time.UnixMilli(last.EventTimeMs)
-		l.span = max(time.Millisecond, l.to.Sub(at))
+		l.rows = firstSpan * max(1, float64(l.to.Sub(at))/float64(l.perRow))
 		l.begin(at, last.ID)
 		return true, nil
 	}
 	l.to = from
-	l.span = min(spanGrowth*l.span, longestSpan*l.perRow)
+	l.rows *= min(spanGrowth, firstSpan*float64(want)/max(0.01, float64(found)))
 	return l.from.Before(l.to), nil
+}
+
+// span is the length of the next span. It is reckoned in floating point: few rows
+// over many years would not fit a duration.
+func (l *ActionListing) span() time.Duration {
+	all := l.to.Sub(l.from)
+	if span := l.rows * float64(l.perRow); span < float64(all) {
+		return max(time.Millisecond, time.Duration(span))
+	}
+	return all
 }
 
 func later(a, b time.Time) time.Time {
@@ -212,27 +240,36 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// scanAction reads a row of actions.sql, its columns in that order.
-func scanAction(scan func(...any) error) (*ledger.ActionRecord, error) {
+// readAction reads a whole action as it is stored: its texts, its numbers and its
+// reasons, in that order.
+func readAction(whole string) (*ledger.ActionRecord, error) {
 	a := &ledger.ActionRecord{}
-	var reasons []string
-	var terms uint32
-	var seq uint64
-	var times [11]time.Time
-	err := scan(&a.ID, &a.ConversionID, &a.AdvertiserID, &a.CampaignID, &a.CreatorID, &a.TaskID, &a.LinkID, &a.PostID, &a.Code, &a.Platform,
-		&a.Event, &a.OrderID, &a.ClickID, &a.Corrects, &a.Referral, &a.Model, &a.Credit, &a.Quantity, &a.Currency, &a.AmountMinor,
-		&a.IntendedMinor, &a.PayoutMinor, &a.CostMinor, &a.State, &reasons, &a.Reversal, &a.Notes, &times[0], &times[1], &times[2], &times[3],
-		&times[4], &times[5], &times[6], &times[7], &times[8], &a.PayoutID, &terms, &times[9], &times[10], &seq)
-	if err != nil {
+	texts := []*string{
+		&a.ID, &a.ConversionID, &a.AdvertiserID, &a.CampaignID, &a.CreatorID, &a.TaskID, &a.LinkID, &a.PostID, &a.Code, &a.Platform, &a.Event,
+		&a.OrderID, &a.ClickID, &a.Corrects, &a.Referral, &a.Model, &a.Credit, &a.Currency, &a.State, &a.Reversal, &a.Notes, &a.PayoutID,
+	}
+	numbers := []*int64{
+		&a.Quantity, &a.AmountMinor, &a.IntendedMinor, &a.PayoutMinor, &a.CostMinor, &a.TermsVersion, &a.Seq, &a.ClickTimeMs, &a.EventTimeMs,
+		&a.ReceivedAtMs, &a.LockAtMs, &a.PayAtMs, &a.LockedAtMs, &a.PayableAtMs, &a.PaidAtMs, &a.ReversedAtMs, &a.CreatedAtMs, &a.UpdatedAtMs,
+	}
+	var fields []string
+	if err := json.Unmarshal([]byte(whole), &fields); err != nil {
 		return nil, err
 	}
-	a.Reasons, a.TermsVersion, a.Seq = reasons, int64(terms), int64(seq)
-	for i, field := range []*int64{
-		&a.ClickTimeMs, &a.EventTimeMs, &a.ReceivedAtMs, &a.LockAtMs, &a.PayAtMs, &a.LockedAtMs, &a.PayableAtMs, &a.PaidAtMs, &a.ReversedAtMs,
-		&a.CreatedAtMs, &a.UpdatedAtMs,
-	} {
-		*field = times[i].UnixMilli()
+	known := len(texts) + len(numbers)
+	if len(fields) < known {
+		return nil, fmt.Errorf("a whole action of %d fields, want %d", len(fields), known)
 	}
+	for i, text := range texts {
+		*text = fields[i]
+	}
+	for i, number := range numbers {
+		var err error
+		if *number, err = strconv.ParseInt(fields[len(texts)+i], 10, 64); err != nil {
+			return nil, err
+		}
+	}
+	a.Reasons = fields[known:]
 	return a, nil
 }
 

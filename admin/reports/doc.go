@@ -5,12 +5,15 @@
 // ask the same function; that click figures are by click time and action figures
 // by event time, in half-open periods, with days exact in every time zone; that
 // money is exact and figures of several currencies are never mixed in a row; that
-// every answer says how far it reaches (data_through); and that what is out of
-// the asker's scope, or not for its role, is not there.
+// every answer says how far it reaches (data_through); that what was answered as of
+// a time is answered again, to the minor unit; and that what is out of the asker's
+// scope, or not for its role, is not there.
 //
-// Reading order: dimension.go and query.go (what may be asked), performance.go
-// (figures), money.go (those of actions, and who sees them), clicks.go (the hits
-// themselves), csv.go (the same as a file).
+// Reading order: definition.go (every figure and what it means), dimension.go and
+// query.go (what may be asked), statement.go (the query), performance.go (rows and
+// totals), value.go (figures as they are written, and who sees them), compare.go with
+// days.go (the period before), row.go and file.go (the answer), columns.go (the
+// reference), clicks.go (the hits themselves).
 //
 // Beside them, from what is copied of the ledger: actions.go with action_filters.go
 // and action_files.go (every action, by any field), funnel.go, models.go, codes.go

@@ -309,11 +309,13 @@ func TestASlowClientLosesAndIsTold(t *testing.T) {
 	defer slow.Close()
 	quick := s.watch("admin", "", "")
 	quick.expect(LiveReady, "")
-	const stored = 2 * liveQueue
-	must(t, s.conn.Exec(context.Background(), `INSERT INTO clicks (click_id, time, advertiser_id, verdict, node, seq, shipped_at)
-		SELECT 'c' || toString(number), now64(3), toString(number % 10), 'valid', 'one', number + 1, now64(3) FROM numbers(?)`, stored))
-	for range stored {
-		quick.expect(LiveClick, "")
+	const stored, batch = 2 * liveQueue, liveQueue / 2 // a batch fits into the queue of who takes them
+	for first := 1; first <= stored; first += batch {
+		must(t, s.conn.Exec(context.Background(), `INSERT INTO clicks (click_id, time, advertiser_id, verdict, node, seq, shipped_at)
+			SELECT 'c' || toString(number), now64(3), toString(number % 10), 'valid', 'one', number, now64(3) FROM numbers(?, ?)`, first, batch))
+		for range batch {
+			quick.expect(LiveClick, "")
+		}
 	}
 	events, more := slow.Take()
 	if len(events) != liveQueue+1 || !more {

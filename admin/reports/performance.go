@@ -97,26 +97,48 @@ func (r *Reports) Performance(ctx context.Context, q *Query, now time.Time) (*Re
 	return report, err
 }
 
-// figures are the rows of a period, up to a limit, and their totals.
+// figures are the rows of a period in order, up to a limit, and their totals.
 func (r *Reports) figures(ctx context.Context, q *Query, agencies []string, in period, limit int) (rows, totals []Row, truncated bool, err error) {
-	if rows, err = r.rows(ctx, q, agencies, in, q.groupBy, limit+1); err != nil {
+	rows, all, err := r.rows(ctx, q, agencies, in, q.groupBy, limit+1)
+	if err != nil {
 		return nil, nil, false, err
 	}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		totals, err = r.rows(ctx, q, agencies, in, nil, limit)
-		return rows, totals, true, err
+	if all {
+		totals = totalsOf(rows)
+		err = r.countShared(ctx, q, agencies, in, totals)
+	} else {
+		totals, _, err = r.rows(ctx, q, agencies, in, nil, limit)
 	}
-	totals, add := totalsOf(rows)
-	if !add { // an order may be in several rows, and is one in the totals
-		totals, err = r.rows(ctx, q, agencies, in, nil, limit)
-	}
-	return rows, totals, false, err
+	return rows[:min(len(rows), limit)], totals, len(rows) > limit, err
 }
 
-// totalsOf adds rows up by currency, if that gives the totals.
-func totalsOf(rows []Row) (totals []Row, add bool) {
-	totals, add = []Row{}, true
+// countShared counts the shared orders of totals anew: one may be in several rows,
+// and is one in their total.
+func (r *Reports) countShared(ctx context.Context, q *Query, agencies []string, in period, totals []Row) error {
+	if !slices.ContainsFunc(totals, func(t Row) bool { return t.figure(shared) != 0 }) {
+		return nil
+	}
+	forms := slices.DeleteFunc(q.forms(), func(f form) bool { return !slices.Contains(f.figures, figureIndex[shared]) })
+	counted, err := r.read(ctx, q.statement(forms, nil, in, agencies, MaxRows))
+	if err != nil {
+		return err
+	}
+	for _, row := range counted {
+		i := slices.IndexFunc(totals, func(t Row) bool { return t.Currency == row.Currency })
+		if i < 0 {
+			continue // it came in between
+		}
+		conversions := &totals[i].figures[figureIndex["conversions"]]
+		*conversions += row.figure(shared) - totals[i].figure(shared)
+		totals[i].figures[figureIndex[shared]] = row.figure(shared)
+	}
+	return nil
+}
+
+// totalsOf adds rows up by currency. Shared orders are counted as often as there are
+// rows of them.
+func totalsOf(rows []Row) []Row {
+	totals := []Row{}
 	for _, row := range rows {
 		i := slices.IndexFunc(totals, func(t Row) bool { return t.Currency == row.Currency })
 		if i < 0 {
@@ -126,10 +148,9 @@ func totalsOf(rows []Row) (totals []Row, add bool) {
 		for n, figure := range row.figures {
 			totals[i].figures[n] += figure
 		}
-		add = add && row.figure(shared) == 0
 	}
 	slices.SortFunc(totals, func(a, b Row) int { return strings.Compare(a.Currency, b.Currency) })
-	return totals, add
+	return totals
 }
 
 // agencies are the campaigns whose payouts the scope may not see.
@@ -140,16 +161,18 @@ func (r *Reports) agencies(ctx context.Context, scope Scope) ([]string, error) {
 	return r.margins.AgencyCampaigns(ctx, scope.AdvertiserID)
 }
 
-// rows are the rows of a period in order, up to a limit.
-func (r *Reports) rows(ctx context.Context, q *Query, agencies []string, in period, groupBy []Dimension, limit int) ([]Row, error) {
+// rows are the rows of a period in order. They are all there are, or else the first
+// of them.
+func (r *Reports) rows(ctx context.Context, q *Query, agencies []string, in period, groupBy []Dimension, limit int) (rows []Row, all bool, err error) {
 	forms := q.forms()
 	if len(forms) > 1 {
-		rows, all, err := r.gather(ctx, q, forms, agencies, in, groupBy)
+		rows, all, err = r.gather(ctx, q, forms, agencies, in, groupBy)
 		if err != nil || all {
-			return rows[:min(len(rows), limit)], err
+			return rows, all, err
 		}
 	}
-	return r.read(ctx, q.statement(forms, groupBy, in, agencies, limit).sorted())
+	rows, err = r.read(ctx, q.statement(forms, groupBy, in, agencies, limit).sorted())
+	return rows, len(rows) < limit, err
 }
 
 // gather reads each form by itself and puts their rows together, if there are not

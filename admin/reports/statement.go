@@ -254,14 +254,13 @@ func (s *statement) ofActions(in period) []branch {
 
 // ofShared counts the orders that several actions share, each once a row.
 func (s *statement) ofShared(in period) []branch {
-	b := s.branch(table{"actions", "event_time"}, ofActions, in)
+	b := s.branch(table{"shared_orders", "event_time"}, ofActions, in)
 	b.Figures = s.expressions(ofActions, func(c *Column) string {
 		if c.Name == "conversions" || c.Name == shared {
 			return "uniqExact(conversion_id)"
 		}
 		return "0"
 	})
-	b.Conditions = append(b.Conditions, "credit != '1'", "conversion_id != ''", isAction)
 	b.Conditions = append(b.Conditions, s.before("created_at")...)
 	return []branch{b}
 }

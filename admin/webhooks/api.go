@@ -114,7 +114,9 @@ func (s *Service) crud(api *admin.API) {
 		}
 		return &made[newWebhook]{path + "/" + hook.ID, newWebhook{hook, secret}}, nil
 	})
-	admin.Register(api, operation("list-webhooks", http.MethodGet, path, "List webhooks"), s.list)
+	admin.Register(api, operation("list-webhooks", http.MethodGet, path, "List webhooks"), func(ctx context.Context, in *listInput) (*answer[page[Webhook]], error) {
+		return answered(s.list(ctx, admin.ScopeOf(ctx), in))
+	})
 	admin.Register(api, operation("get-webhook", http.MethodGet, path+"/{id}", "Read a webhook"), func(ctx context.Context, in *admin.ByID) (*answer[Webhook], error) {
 		return answered(s.one(ctx, admin.ScopeOf(ctx), in.ID))
 	})
@@ -161,25 +163,24 @@ func operation(id, method, path, summary string, more ...func(*admin.Operation))
 }
 
 // list lists the webhooks of an advertiser; of an admin all, or one advertiser's.
-func (s *Service) list(ctx context.Context, in *listInput) (*answer[page[Webhook]], error) {
-	scope := admin.ScopeOf(ctx)
+func (s *Service) list(ctx context.Context, scope catalog.Scope, in *listInput) (page[Webhook], error) {
 	out := page[Webhook]{Items: []Webhook{}}
 	given := database.Given{"advertiser_id": in.AdvertiserID, "before": in.Cursor, "limit": in.Limit + 1}
 	if scope.Role != catalog.RoleAdmin {
 		if in.AdvertiserID != "" && in.AdvertiserID != scope.AdvertiserID {
-			return answered(out, nil)
+			return out, nil
 		}
 		given["advertiser_id"] = scope.AdvertiserID
 	}
 	rows, err := s.o.DB.Filter(ctx, "webhook.list", given)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		w, err := scanWebhook(rows)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		out.Items = append(out.Items, w)
 	}
@@ -187,5 +188,5 @@ func (s *Service) list(ctx context.Context, in *listInput) (*answer[page[Webhook
 		out.Items = out.Items[:in.Limit]
 		out.NextCursor = out.Items[in.Limit-1].ID
 	}
-	return answered(out, rows.Err())
+	return out, rows.Err()
 }

@@ -19,5 +19,6 @@
 //
 // Reading order: webhook.go (what a client writes), secret.go, sign.go, target.go
 // (where requests may go), schedule.go, queue.go (deliveries in SQL), send.go (one
-// request), sender.go (the loop), deliveries.go (log, replay, test), api.go.
+// request), sender.go (the loop), deliveries.go (log, replay, test), api.go,
+// show.go (for the dashboard).
 package webhooks

@@ -64,12 +64,14 @@ type app struct {
 	quarantine *ingest.Quarantine
 	migrated   chan struct{} // closed once ClickHouse has this program's tables
 	copy       *ledgerCopy
-	live       *reports.Live
-	telling    *telling // nil without the role admin
-	index      *links.Index
-	rules      *verdict.Rules
-	geo        *geo.Databases
-	tracker    *redirect.Server
+	// rehearsedClicks says how far clicks reach in a rehearsal, nil without one.
+	rehearsedClicks *rehearsedFreshness
+	live            *reports.Live
+	telling         *telling // nil without the role admin
+	index           *links.Index
+	rules           *verdict.Rules
+	geo             *geo.Databases
+	tracker         *redirect.Server
 
 	newKey string // the admin key this start made, to be printed once
 }
@@ -152,7 +154,7 @@ func (a *app) openCatalog(ctx context.Context, _ appConfig) (err error) {
 	a.things = catalog.New(a.db, catalog.Options{
 		BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Now: a.now, Log: a.log, BudgetChanged: a.budgetChanged, PostChanged: a.postChanged,
 	})
-	a.money = ledger.New(a.db, ledger.Options{ClickKeys: a.clickKeys, Now: a.now, Log: a.log, RoutesChanged: a.things.Announce})
+	a.money = ledger.New(a.db, ledger.Options{ClickKeys: a.clickKeys, Now: a.now, Log: a.log, RoutesChanged: a.things.Announce, PostCutoff: a.options.PostCutoff})
 	return nil
 }
 
@@ -273,7 +275,7 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 		return err
 	}
 	handler := admin.New(admin.Options{
-		Pages: pages, Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
+		Pages: pages.Handle, Missing: http.HandlerFunc(pages.Missing), Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
 		Routes:  routes,
 	})

@@ -222,6 +222,7 @@ func (a *testApp) reported(want map[string]float64) {
 }
 
 func TestAClickComesFromTheLinkIntoTheReport(t *testing.T) {
+	t.Parallel()
 	a := startTestApp(t, testOptions(t, t.TempDir()))
 	link := a.makeLink()
 	if url := link["url"].(string); !strings.HasPrefix(url, "http://links.example/") {
@@ -244,6 +245,7 @@ func TestAClickComesFromTheLinkIntoTheReport(t *testing.T) {
 }
 
 func TestTwoAppsRunInOneProcessAndStopTwice(t *testing.T) {
+	t.Parallel()
 	first := startTestApp(t, testOptions(t, t.TempDir()))
 	second := startTestApp(t, testOptions(t, t.TempDir()))
 	link := first.makeLink()
@@ -263,6 +265,7 @@ func TestTwoAppsRunInOneProcessAndStopTwice(t *testing.T) {
 // TestTrackerNeedsNoClickHouse starts with a ClickHouse that is not there,
 // clicks, and starts again with one that is: the click is reported.
 func TestTrackerNeedsNoClickHouse(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	down := o
 	down.ClickHouse = "clickhouse://127.0.0.1:9/tributary"
@@ -279,6 +282,7 @@ func TestTrackerNeedsNoClickHouse(t *testing.T) {
 }
 
 func TestFirstStartMakesOneAdminKey(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	o.AdminKey = ""
 	a := startTestApp(t, o)
@@ -304,6 +308,7 @@ func TestFirstStartMakesOneAdminKey(t *testing.T) {
 }
 
 func TestTakenPortNamesItsFlag(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	a := startTestApp(t, o)
 	o.DataDir, o.AdminAddr = t.TempDir(), a.adminListener.Addr().String()
@@ -314,6 +319,7 @@ func TestTakenPortNamesItsFlag(t *testing.T) {
 }
 
 func TestDemoIsSeededOnceAndReported(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	o.Demo = true
 	a := startTestApp(t, o)
@@ -350,6 +356,7 @@ func TestDemoIsSeededOnceAndReported(t *testing.T) {
 }
 
 func TestMetricsReferenceIsUpToDate(t *testing.T) {
+	t.Parallel()
 	a := startTestApp(t, testOptions(t, t.TempDir()))
 	var want bytes.Buffer
 	if err := writeMetricsDoc(&want, a.metrics.sorted()); err != nil {
@@ -362,6 +369,7 @@ func TestMetricsReferenceIsUpToDate(t *testing.T) {
 }
 
 func TestEachRoleAlone(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	o.ClickHouse = "clickhouse://127.0.0.1:9/tributary"
 	o.Tracker = false

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tributary/ledger"
 	"tributary/redirect/verdict"
 )
 
@@ -30,6 +31,7 @@ type Options struct {
 	RateLimit        verdict.Rate
 	SMTP             DSN
 	WebhookNetworks  []netip.Prefix // not public, and webhooks may be sent there all the same
+	PostCutoff       ledger.PostCutoff
 	ShutdownTimeout  time.Duration
 	EngineLibrary    string
 	Crawlers         string
@@ -84,6 +86,7 @@ func (s *Settings) Options(from *layers) (Options, error) {
 		RateLimit:            c.rate("rate-limit", s.RateLimit),
 		SMTP:                 c.smtp("smtp", s.SMTP),
 		WebhookNetworks:      c.networks("webhook-networks", s.WebhookNetworks),
+		PostCutoff:           c.postCutoff("post-cutoff", s.PostCutoff),
 		ShutdownTimeout:      c.duration("shutdown-timeout", s.ShutdownTimeout, time.Second, maxShutdownTimeout, "15s"),
 		EngineLibrary:        c.file("engine-library", s.EngineLibrary),
 		Crawlers:             c.file("crawlers", s.Crawlers),

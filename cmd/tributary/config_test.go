@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,5 +139,42 @@ func TestConfigurationReferenceIsUpToDate(t *testing.T) {
 	got, err := os.ReadFile("../../docs/configuration.md")
 	if err != nil || !bytes.Equal(got, want.Bytes()) {
 		t.Errorf("docs/configuration.md is stale, run 'make docs' (%v)", err)
+	}
+}
+
+// TestSettingsThatNeedARestartAreCalledByTheirFlags changes every field of the
+// options: what the operator reads is a flag, or the variable of the admin key.
+func TestSettingsThatNeedARestartAreCalledByTheirFlags(t *testing.T) {
+	known := []string{adminKeyVariable}
+	for _, s := range settingList() {
+		known = append(known, s.Name)
+	}
+	running, err := optionsOf(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field := range reflect.TypeFor[Options]().Fields() {
+		next := running
+		value := reflect.ValueOf(&next).Elem().FieldByIndex(field.Index)
+		switch value.Kind() {
+		case reflect.String:
+			value.SetString(value.String() + "x")
+		case reflect.Bool:
+			value.SetBool(!value.Bool())
+		case reflect.Slice:
+			value.Set(reflect.MakeSlice(value.Type(), 1, 1))
+		case reflect.Struct:
+			value.SetZero()
+		default:
+			value.SetInt(value.Int() + 1)
+		}
+		switch changed := needRestart(running, next); {
+		case field.Name == "LogLevel" || field.Name == "Crawlers":
+			if changed != nil {
+				t.Errorf("%s: %v", field.Name, changed)
+			}
+		case len(changed) != 1 || !slices.Contains(known, changed[0]):
+			t.Errorf("%s is called %v", field.Name, changed)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tributary/admin/notify"
+	"tributary/ledger"
 	"tributary/redirect/verdict"
 )
 
@@ -193,6 +194,21 @@ func parseMonths(span string) (months int, ok bool) {
 		months = 12 * n
 	}
 	return months, months > 0 && months <= maxRetentionMonths
+}
+
+// maxCutoffDay is the last day that every month has.
+const maxCutoffDay = 28
+
+// postCutoff reads "5 Asia/Singapore".
+func (c *checker) postCutoff(name, value string) ledger.PostCutoff {
+	day, zone, _ := strings.Cut(strings.TrimSpace(value), " ")
+	number, notNumber := strconv.Atoi(day)
+	location, err := time.LoadLocation(strings.TrimSpace(zone))
+	if notNumber != nil || number < 1 || number > maxCutoffDay || err != nil || location == time.Local || strings.TrimSpace(zone) == "" {
+		c.bad(name, value, "must be a day of the month from 1 to %d and an IANA time zone, such as 5 Asia/Singapore", maxCutoffDay)
+		return ledger.PostCutoff{}
+	}
+	return ledger.PostCutoff{Day: number, Zone: location}
 }
 
 // rootCause drops the path an os error repeats.

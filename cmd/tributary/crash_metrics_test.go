@@ -9,6 +9,7 @@ import (
 // TestMetricsOthersRelyOn: a click and what became of it are in the metrics that
 // dashboards and alerts are built on.
 func TestMetricsOthersRelyOn(t *testing.T) {
+	t.Parallel()
 	a := startTestApp(t, testOptions(t, t.TempDir()))
 	link := a.makeKnownLinks(1)[0]
 	a.click(link, phone)

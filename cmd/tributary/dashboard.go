@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"time"
 
 	"tributary/admin/dashboard"
@@ -9,13 +8,9 @@ import (
 )
 
 // pages are what people see of the admin listener in a browser.
-func (a *app) pages(figures *reports.Reports) (func(*http.ServeMux), error) {
-	d, err := dashboard.New(dashboard.Options{
+func (a *app) pages(figures *reports.Reports) (*dashboard.Dashboard, error) {
+	return dashboard.New(dashboard.Options{
 		Catalog: a.things, Ledger: a.money, Reports: figures, TrackerURL: a.options.BaseURL, Now: a.reportTime, Log: a.log, Sandbox: a.options.Sandbox,
-		Watch: &watch{a, time.Now()}, Ways: a.telling.ways, Notices: a.telling.notices,
+		Watch: &watch{a, time.Now()}, Hooks: a.telling.hooks, Ways: a.telling.ways, Notices: a.telling.notices,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return d.Handle, nil
 }

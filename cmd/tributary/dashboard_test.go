@@ -87,7 +87,13 @@ func (a *testApp) campaignTitled(title string) map[string]any {
 
 func TestAdvertiserInBrowser(t *testing.T) {
 	a := startDemo(t)
-	advertiser := a.campaignTitled(demoCampaignTitle)["advertiser_id"]
-	key := a.keyFor(map[string]any{"role": "advertiser", "advertiser_id": advertiser})
-	walkDashboard(t, a, key, "advertiser.mjs", map[string]any{"title": demoCampaignTitle})
+	walkDashboard(t, a, a.keyFor(map[string]any{"role": "advertiser", "advertiser_id": a.campaignTitled(demoCampaignTitle)["advertiser_id"]}),
+		"advertiser.mjs", map[string]any{"title": demoCampaignTitle})
+}
+
+func TestAdvertiserMakesInBrowser(t *testing.T) {
+	a := startDemo(t)
+	campaign := a.campaignTitled(demoCampaignTitle)
+	key := a.keyFor(map[string]any{"role": "advertiser", "advertiser_id": campaign["advertiser_id"]})
+	walkDashboard(t, a, key, "advertiser_makes.mjs", map[string]any{"destination": campaign["destination"]})
 }

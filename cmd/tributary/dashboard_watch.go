@@ -40,8 +40,9 @@ func (w *watch) Vitals(ctx context.Context) dashboard.Vitals {
 	if w.index != nil {
 		v.Links = int(w.index.Stats().Links)
 	}
-	if v.CopyBehind = -1; !w.copy.dataThrough().IsZero() {
-		v.CopyBehind = max(0, w.now().Sub(w.copy.dataThrough()))
+	var copied bool
+	if v.CopyBehind, copied = w.copy.behind(); !copied {
+		v.CopyBehind = -1
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { v.ClickHouse = w.clickHouseVitals(ctx) })

@@ -13,6 +13,7 @@ import (
 // A click that landed and sold is in every report on what came of clicks, with the
 // parts that only the ledger knows.
 func TestWhatCameOfAClickIsReported(t *testing.T) {
+	t.Parallel()
 	a := startTestApp(t, testOptions(t, t.TempDir()))
 	<-a.migrated
 	link := a.makeLink()

@@ -35,14 +35,8 @@ var updateExamples = flag.Bool("update", false, "write admin/examples.json anew"
 const examplesFile = "../../admin/examples.json"
 
 func TestExamples(t *testing.T) {
-	o := testOptions(t, t.TempDir())
-	o.Sandbox, o.BaseURL = true, "https://t.example"
-	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
-	defer receiver.Close()
-	o.WebhookNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	r := &exampleRecorder{testApp: startTestApp(t, o), kept: map[string]string{"receiver": receiver.URL}, examples: map[string]admin.Example{}, normal: newNormalizer()}
-	r.normal.fields[receiver.URL] = "https://hooks.acme.example"
-	r.readOperations()
+	t.Parallel()
+	r := newExampleRecorder(t)
 	for _, step := range exampleSteps {
 		r.play(step)
 	}
@@ -92,6 +86,19 @@ type exampleRecorder struct {
 	kept       map[string]string // what steps kept, by the name they gave it
 	examples   map[string]admin.Example
 	normal     *normalizer
+}
+
+// newExampleRecorder starts the server the story is played to.
+func newExampleRecorder(t *testing.T) *exampleRecorder {
+	o := testOptions(t, t.TempDir())
+	o.Sandbox, o.BaseURL = true, "https://t.example"
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(receiver.Close)
+	o.WebhookNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	r := &exampleRecorder{testApp: startTestApp(t, o), kept: map[string]string{"receiver": receiver.URL}, examples: map[string]admin.Example{}, normal: newNormalizer()}
+	r.normal.fields[receiver.URL] = "https://hooks.acme.example"
+	r.readOperations()
+	return r
 }
 
 type exampleOperation struct{ method, path string }

@@ -11,6 +11,7 @@ import (
 // A click shows in the live stream within seconds, and the stream ends with the
 // app instead of holding it up.
 func TestLiveFromTheClickToTheStream(t *testing.T) {
+	t.Parallel()
 	a := startTestApp(t, testOptions(t, t.TempDir()))
 	link := a.makeLink()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.adminListener.Addr().String()+"/v1/live", nil)

@@ -39,6 +39,7 @@ type ledgerCopy struct {
 
 	mu      sync.Mutex
 	through time.Time
+	copied  bool // all there was, once since the start
 }
 
 func newLedgerCopy(l *ledger.Ledger, conn driver.Conn, metrics *ingest.Metrics, log *slog.Logger, pending, now func() time.Time) *ledgerCopy {
@@ -132,8 +133,28 @@ func (c *ledgerCopy) reached(through, pending time.Time) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.copied = true
+	if now := c.now(); now.Before(through) { // the clock of a rehearsal was set back
+		through = now
+	}
 	if through.After(c.through) {
 		c.through = through
+	}
+}
+
+// behind is how far the copy lags; ok is false before it copied all there was once.
+func (c *ledgerCopy) behind() (lag time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(0, c.now().Sub(c.through)), c.copied
+}
+
+// turnBack follows the clock of a rehearsal to a time before the machine's.
+func (c *ledgerCopy) turnBack(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at.Before(c.through) {
+		c.through = at
 	}
 }
 
@@ -210,9 +231,19 @@ func (c *ledgerCopy) insert(ctx context.Context, table string, rows *copyRows) (
 }
 
 // copyLedger copies the ledger from when ClickHouse has its tables until the stop.
-func (a *app) copyLedger(context.Context, appConfig) error {
+func (a *app) copyLedger(ctx context.Context, _ appConfig) error {
 	a.copy = newLedgerCopy(a.money, a.clickhouse, a.shipping, a.log, a.reports.OldestPending, a.now)
+	first, err := a.things.FirstAdvertiserAt(ctx)
+	if err != nil {
+		return err
+	}
+	// Until it is known how far reports reach, they reach to when nothing can have
+	// been received yet.
+	if a.copy.through = a.now(); first > 0 {
+		a.copy.through = first.Time()
+	}
 	if a.clock != nil {
+		a.rehearsedClicks = &rehearsedFreshness{shipper: a.shipper, through: a.copy.through}
 		// The spool knows the machine's time only: in a rehearsal the copy reaches
 		// nowhere new while a report waits.
 		a.copy.pending = func() time.Time {

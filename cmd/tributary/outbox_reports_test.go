@@ -12,6 +12,7 @@ import (
 // What a report said at a time, it says as of that time, after approvals,
 // reversals and adjustments; and posts are in the same rows.
 func TestReportsTellThePast(t *testing.T) {
+	t.Parallel()
 	a := startTestApp(t, testOptions(t, t.TempDir()))
 	<-a.migrated
 	link := a.makeLink()

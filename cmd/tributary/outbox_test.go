@@ -46,6 +46,7 @@ func (a *testApp) sellBy(link map[string]any, orders int) (campaignID string) {
 }
 
 func TestMoneyIsCopiedReportedAndAudited(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	a := startTestApp(t, o)
 	<-a.migrated
@@ -99,6 +100,7 @@ func TestMoneyIsCopiedReportedAndAudited(t *testing.T) {
 }
 
 func TestMoneyWaitsForClickHouseInTheOutbox(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	o.ClickHouse = "clickhouse://127.0.0.1:9/tributary" // nobody answers there
 	down := startTestApp(t, o)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"slices"
 	"time"
 
 	"tributary/redirect/verdict"
@@ -39,14 +40,30 @@ func (a *app) reload(t terminal, level *slog.LevelVar) {
 	a.reloadGeo()
 }
 
-// needRestart names the fields that differ and cannot change while running.
+// flagsOfFields are the flags of options that are called otherwise.
+var flagsOfFields = map[string]string{
+	"DataDir": "data", "BaseURL": "base-url", "ClickHouse": "clickhouse", "Tracker": "roles", "Admin": "roles", "GeoIP": "geoip", "SMTP": "smtp",
+	"ClickRetentionMonths": "retention", "LogJSON": "log-format", "AdminKey": adminKeyVariable,
+}
+
+// needRestart names the settings that differ and cannot change while running.
 func needRestart(running, next Options) []string {
 	next.LogLevel, next.Crawlers = running.LogLevel, running.Crawlers
+	if next.PostCutoff.String() == running.PostCutoff.String() { // a zone knows its present offset, and so differs in summer
+		next.PostCutoff = running.PostCutoff
+	}
 	var changed []string
 	a, b := reflect.ValueOf(running), reflect.ValueOf(next)
 	for i := range a.NumField() {
-		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
-			changed = append(changed, kebab(a.Type().Field(i).Name))
+		if reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			continue
+		}
+		name, otherwise := flagsOfFields[a.Type().Field(i).Name]
+		if !otherwise {
+			name = kebab(a.Type().Field(i).Name)
+		}
+		if !slices.Contains(changed, name) {
+			changed = append(changed, name)
 		}
 	}
 	return changed

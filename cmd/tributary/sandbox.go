@@ -69,6 +69,7 @@ func (a *app) rehearsal() *sandbox.Rehearsal {
 	return &sandbox.Rehearsal{
 		Clock: a.clock, Life: rehearsedLife{a.money, a}, Settled: a.settled,
 		Moved: func(at attribution.Instant) error {
+			a.copy.turnBack(at.Time())
 			if a.salts == nil {
 				return nil
 			}
@@ -188,7 +189,7 @@ var _ reports.Freshness = (*rehearsedFreshness)(nil)
 func (f *rehearsedFreshness) DataThrough(now time.Time) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.shipper.Log.OldestPending().IsZero() && now.After(f.through) {
+	if f.shipper.Log.OldestPending().IsZero() || now.Before(f.through) { // the clock may have been set back
 		f.through = now
 	}
 	return f.through
@@ -205,7 +206,7 @@ func (a *app) reportTime() time.Time {
 
 func (a *app) freshness() reports.Freshness {
 	if a.clock != nil {
-		return &rehearsedFreshness{shipper: a.shipper}
+		return a.rehearsedClicks
 	}
 	return a.shipper
 }

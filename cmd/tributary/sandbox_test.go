@@ -130,3 +130,40 @@ func TestSamples(t *testing.T) {
 	sale["advertiser_id"] = "adv_00000000000000000000000000"
 	a.call(http.MethodPost, "/v1/sandbox/conversion", sale, http.StatusNotFound)
 }
+
+// TestARehearsalAlwaysKnowsHowFarReportsReach asks before anything is stored: at
+// the start, after the clock was set back, with a click that waits for ClickHouse,
+// and after a restart.
+func TestARehearsalAlwaysKnowsHowFarReportsReach(t *testing.T) {
+	o := rehearsalOptions(t)
+	a := startTestApp(t, o)
+	reach := func(a *testApp) time.Time {
+		return reportFreshness{a.freshness(), a.copy}.DataThrough(a.reportTime())
+	}
+	if age := time.Since(reach(a)); age > time.Minute {
+		t.Errorf("at the start reports reach to %s", reach(a))
+	}
+	past := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
+	a.call(http.MethodPost, "/v1/sandbox/clock", map[string]any{"set": past}, http.StatusOK)
+	if got := reach(a); !got.Equal(past) {
+		t.Errorf("with a clock that was set back they reach to %s", got)
+	}
+	advertiser := a.make("/v1/advertisers", map[string]any{"name": "Acme", "currency": "USD", "timezone": "UTC", "domains": []string{"shop.example"}})
+	campaign := a.make("/v1/campaigns", map[string]any{
+		"advertiser_id": advertiser, "title": "Spring", "kind": "url", "platforms": []string{"tiktok"}, "destination": "https://shop.example/",
+		"starts_at": past, "ends_at": past.AddDate(0, 1, 0), "terms": map[string]any{"events": map[string]any{"sale": map[string]any{"type": "percent", "rate": "0.1"}}},
+	})
+	a.call(http.MethodPost, "/v1/campaigns/"+campaign+"/approve", nil, http.StatusOK)
+	creator := a.make("/v1/creators", map[string]any{"name": "Mali"})
+	a.call(http.MethodPost, "/v1/campaigns/"+campaign+"/creators", map[string]any{"creator_id": creator}, http.StatusCreated)
+	task := a.make("/v1/tasks", map[string]any{"campaign_id": campaign, "creator_id": creator, "platform": "tiktok"})
+	link := a.call(http.MethodPost, "/v1/tasks/"+task+"/links", map[string]any{}, http.StatusCreated)
+	a.clicked(link, phone)
+	if err := a.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := startTestApp(t, o)
+	if got := reach(again); !got.Equal(past) {
+		t.Errorf("after a restart, with a click that is not stored, they reach to %s", got)
+	}
+}

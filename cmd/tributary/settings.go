@@ -29,6 +29,8 @@ type Settings struct {
 
 	WebhookNetworks []string `placeholder:"CIDR" help:"Networks that are not public and that webhooks may be sent to all the same, by plain http too."`
 
+	PostCutoff string `name:"post-cutoff" default:"5 Asia/Singapore" placeholder:"DAY ZONE" help:"When a month's payout run closes to posts: 00:00 of this day of the next month, in this time zone. Posts approved later are in the next run."`
+
 	ShutdownTimeout string   `default:"15s" placeholder:"DURATION" help:"Longest a stop may take."`
 	EngineLibrary   string   `placeholder:"FILE" help:"The embedded ClickHouse library, when it is not where make deps puts it."`
 	Crawlers        string   `placeholder:"FILE" help:"A crawler list instead of the built-in one, in the format of crawler-user-agents.json."`

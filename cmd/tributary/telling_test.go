@@ -79,6 +79,7 @@ func (r *hookReceiver) set(secret string, hangs bool) {
 }
 
 func TestWebhooksOutliveARestart(t *testing.T) {
+	t.Parallel()
 	o := testOptions(t, t.TempDir())
 	o.ClickHouse = "clickhouse://127.0.0.1:9/tributary" // nothing here is about figures
 	o.WebhookNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}

@@ -74,7 +74,10 @@ function openDialog(button) {
  * Sends a form's fields to data-api as a JSON object. A name with a dot is a field
  * of an object; empty fields are left out, unless data-empty says to send them;
  * data-list splits at commas and spaces, data-number and checkboxes are what they
- * say. Afterwards a "tributary:done" event has the answer; unless somebody prevents
+ * say, checkboxes with data-item are a list of those chosen; data-percent is sent as
+ * a rate, and a time with data-zone is that zone's. A form with data-changes sends
+ * only what was changed, and null for what was emptied. "tributary:body" has the
+ * object before it is sent. Afterwards a "tributary:done" event has the answer; unless somebody prevents
  * it, data-done is said and the page is read again, or data-then is gone to.
  */
 async function sendForm(form) {
@@ -86,6 +89,7 @@ async function sendForm(form) {
   button.disabled = true;
   try {
     const body = form.tagName === 'FORM' ? fieldsOf(form) : form.dataset.body ? JSON.parse(form.dataset.body) : undefined;
+    if (body) form.dispatchEvent(new CustomEvent('tributary:body', { detail: body }));
     const answer = await api(method, path, body, method === 'POST' ? form.dataset.key : undefined);
     delete form.dataset.key;
     const done = new CustomEvent('tributary:done', { bubbles: true, cancelable: true, detail: answer });
@@ -106,9 +110,14 @@ function fieldsOf(form) {
   const body = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === 'radio' && !field.checked)) continue;
+    if ('changes' in form.dataset && !changed(form, field)) continue;
     let value = field.value.trim();
+    if ('item' in field.dataset) { body[field.name] ||= []; if (field.checked) body[field.name].push(field.value); continue; }
     if (field.type === 'checkbox') { if (!field.checked && !('empty' in field.dataset)) continue; value = field.checked; }
+    else if (value === '' && 'changes' in form.dataset) value = null;
     else if (value === '' && !('empty' in field.dataset)) continue;
+    else if ('percent' in field.dataset) value = hundredth(value);
+    else if ('zone' in field.dataset) value = instantIn(field.dataset.zone, value);
     else if ('list' in field.dataset) value = value.split(/[\s,]+/).filter(Boolean);
     else if ('number' in field.dataset) value = Number(value);
     else if (field.type === 'datetime-local') value = new Date(value).toISOString();
@@ -121,21 +130,64 @@ function fieldsOf(form) {
   return body;
 }
 
+/** Whether a field, or one of its group, says something else than when the page was read. */
+function changed(form, field) {
+  if ('item' in field.dataset) return [...form.elements].some((other) => other.name === field.name && other.checked !== other.defaultChecked);
+  if (field.type === 'checkbox') return field.checked !== field.defaultChecked;
+  if (field.options) return [...field.options].some((option) => option.selected !== option.defaultSelected) && !(field.selectedIndex === 0 && ![...field.options].some((option) => option.defaultSelected));
+  return field.value !== field.defaultValue;
+}
+
+/** 12.5 percent is the rate 0.125: the point moves, and nothing is computed. Other texts stay, for the API to refuse. */
+function hundredth(percent) {
+  const parts = /^(\d+)(?:\.(\d*))?$/.exec(percent.replace(/\s*%$/, '').replace(',', '.'));
+  if (!parts) return percent;
+  const whole = parts[1].padStart(3, '0');
+  return `${whole.slice(0, -2)}.${whole.slice(-2)}${parts[2] || ''}`;
+}
+
+/** The moment when clocks of a zone show a time. */
+function instantIn(zone, wall) {
+  const shown = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+  const ahead = (at) => {
+    const p = Object.fromEntries(shown.formatToParts(at).map((part) => [part.type, part.value]));
+    return Date.UTC(p.year, p.month - 1, p.day, p.hour, p.minute, p.second) - at;
+  };
+  const utc = Date.parse(wall + 'Z');
+  return new Date(utc - ahead(utc - ahead(utc))).toISOString();
+}
+
+/** The field that a location of the API means: itself, its row's, its list's, or the first within it. */
+function fieldAt(form, location) {
+  const path = location.replace(/^body\.?/, '');
+  const fields = [...form.elements].filter((field) => field.id && field.name && field.type !== 'hidden');
+  for (const name of [path.replace(/\[(\d+)\]/g, '.$1'), path.replace(/\[.*$/, '')]) {
+    const field = fields.find((f) => f.name === name) || (name && fields.find((f) => f.name.startsWith(name + '.')));
+    if (field) return field;
+  }
+}
+
 function clearErrors(form) {
   for (const note of form.querySelectorAll?.('.field-error, .form-error') || []) note.remove();
   for (const field of form.querySelectorAll?.('[aria-invalid]') || []) { field.removeAttribute('aria-invalid'); field.removeAttribute('aria-describedby'); }
 }
+
+/** A refusal that names other fields names them as the form does. */
+const inWords = (form, message) => message.replace(/\b[a-z]+_[a-z_]+\b/g, (name) => { const label = form.elements[name]?.labels?.[0]; return label ? `“${label.textContent.trim()}”` : name; });
 
 /** Puts each refused field's reason below it, and everything else above the buttons. */
 function showErrors(form, error) {
   if (form.tagName !== 'FORM') { toast(error.message, true); return; }
   const rest = [];
   for (const failed of error.fields) {
-    const field = form.elements[failed.location.replace(/^body\.?/, '')];
-    if (!field || !field.id) { rest.push(`${failed.location}: ${failed.message}`); continue; }
+    const field = fieldAt(form, failed.location);
+    if (!field) { rest.push(`${failed.location}: ${failed.message}`); continue; }
     const note = document.createElement('p');
-    note.className = 'field-error'; note.id = field.id + '-error'; note.textContent = failed.message;
-    field.after(note);
+    note.className = 'field-error'; note.id = field.id + '-error'; note.textContent = inWords(form, failed.message);
+    document.getElementById(note.id)?.remove();
+    if ('item' in field.dataset) field.closest('fieldset').append(note); else field.after(note);
+    const folded = field.closest('details');
+    if (folded) folded.open = true;
     field.setAttribute('aria-invalid', 'true'); field.setAttribute('aria-describedby', note.id);
   }
   if (!error.fields.length) rest.push(error.message);

@@ -39,6 +39,39 @@ SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1;
 
+-- Actions that share an order with others, to tell orders apart that cannot be
+-- added up. An action that was sent more than once is the same row.
+CREATE TABLE IF NOT EXISTS shared_orders
+(
+    id             String CODEC(ZSTD(1)),
+    conversion_id  String CODEC(ZSTD(1)),
+    advertiser_id  LowCardinality(String),
+    campaign_id    LowCardinality(String),
+    creator_id     LowCardinality(String),
+    task_id        LowCardinality(String),
+    link_id        LowCardinality(String),
+    post_id        LowCardinality(String),
+    code           LowCardinality(String),
+    platform       LowCardinality(String),
+    event          LowCardinality(String),
+    currency       LowCardinality(String),
+    event_time     DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    created_at     DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (advertiser_id, campaign_id, event_time, id)
+SETTINGS
+    index_granularity = 8192,
+    non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS shared_orders_mv TO shared_orders AS
+SELECT
+    id, conversion_id, advertiser_id, campaign_id, creator_id, task_id, link_id, post_id, code, platform, event, currency, event_time, created_at
+FROM actions
+WHERE conversion_id != '' AND credit NOT IN ('', '1') AND referral != 'adjustment';
+
 -- Every state a post was ever in, and what it had achieved by then: the row of the
 -- greatest version is the post as it is. One that was sent twice is the same row.
 CREATE TABLE IF NOT EXISTS posts

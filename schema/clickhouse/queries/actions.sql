@@ -1,31 +1,23 @@
--- Actions as they are now, newest event first. A template like clicks.sql.
+-- Actions newest event first, each whole and as it is now. A template like clicks.sql.
 --
--- The filtered columns are read first, and the others only where there are
--- answers: FINAL would read them all. Of the versions of an action the newest is
--- taken. Where a filter is by what changes (.Changing), an older version may
--- answer it and the newest not: then what answers must be the newest, found by the
--- primary key.
-{{- define "conditions"}}event_time >= {from:DateTime64(3, 'UTC')} AND event_time < {to:DateTime64(3, 'UTC')}
-    {{- range .Conditions}}
-    AND {{.}}
-    {{- end}}
-{{- end}}
-{{- define "key"}}advertiser_id, campaign_id, event_time, id{{end}}
+-- The filtered columns are read first, and whole rows only where there are answers,
+-- found by the primary key: FINAL would read them all. Where a filter is by what
+-- changes (.Changing), an older version of an action may answer it and the newest
+-- not: then it is told whether the newest does.
 SELECT
-    id, conversion_id, advertiser_id, campaign_id, creator_id, task_id, link_id, post_id, code, platform, event, order_id, click_id, corrects,
-    referral, model, credit, quantity, currency, amount_minor, intended_minor, payout_minor, cost_minor, state, reasons, reversal, notes,
-    click_time, event_time, received_at, lock_at, pay_at, locked_at, payable_at, paid_at, reversed_at, payout_id, terms_version, created_at,
-    updated_at, seq
+    argMax(whole, seq),
+    {{if .Changing}}argMax({{range $i, $condition := .Conditions}}{{if $i}} AND {{end}}({{$condition}}){{end}}, seq){{else}}toUInt8(1){{end}}
 FROM actions
-PREWHERE {{template "conditions" .}}
-{{- if .Changing}}
-WHERE (id, seq) IN
+WHERE (event_time, id) IN
 (
-    SELECT id, max(seq) FROM actions
-    WHERE ({{template "key"}}) IN (SELECT {{template "key"}} FROM actions PREWHERE {{template "conditions" .}})
-    GROUP BY id
+    SELECT event_time, id FROM actions
+    PREWHERE event_time >= {from:DateTime64(3, 'UTC')} AND event_time < {to:DateTime64(3, 'UTC')}
+        {{- range .Conditions}}
+        AND {{.}}
+        {{- end}}
+    ORDER BY event_time DESC, id DESC
+    LIMIT 1 BY event_time, id
+    LIMIT {{.Limit}}
 )
-{{- end}}
-ORDER BY event_time DESC, id DESC, seq DESC
-LIMIT 1 BY id
-LIMIT {{.Limit}}
+GROUP BY event_time, id
+ORDER BY event_time DESC, id DESC

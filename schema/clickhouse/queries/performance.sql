@@ -20,8 +20,7 @@
         {{- end}}
 {{- end}}
 
-{{- /* Of clicks, themselves or summed; and of the orders that several actions share,
-       of which the versions are alike in what is read here. */ -}}
+{{- /* Of clicks, themselves or summed; and of the orders that several actions share. */ -}}
 {{- define "plain"}}
     SELECT
         {{- template "groupings" .}}

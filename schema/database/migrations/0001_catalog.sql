@@ -125,6 +125,7 @@ CREATE TABLE tasks (
   platform       TEXT NOT NULL,
   status         TEXT NOT NULL,
   fee_minor      BIGINT NOT NULL,
+  due_at_ms      BIGINT NOT NULL, -- 0: never
   fields         TEXT NOT NULL,
   created_at_ms  BIGINT NOT NULL,
   updated_at_ms  BIGINT NOT NULL,

@@ -11,6 +11,9 @@ UPDATE advertisers SET archived_at_ms = $2, updated_at_ms = $2, changed = $3 WHE
 -- name: advertiser.by_id
 SELECT id, created_at_ms, updated_at_ms, archived_at_ms, fields, public_key FROM advertisers WHERE id = $1
 
+-- name: advertiser.first_at
+SELECT COALESCE(MIN(created_at_ms), 0) FROM advertisers
+
 -- name: advertiser.list
 SELECT id, created_at_ms, updated_at_ms, archived_at_ms, fields, public_key
 FROM advertisers

@@ -6,6 +6,9 @@ ON CONFLICT DO NOTHING
 -- name: key.archive
 UPDATE keys SET archived_at_ms = $2, updated_at_ms = $2, changed = $3 WHERE id = $1
 
+-- name: key.update
+UPDATE keys SET fields = $2, expires_at_ms = $3, updated_at_ms = $4, changed = $5 WHERE id = $1
+
 -- name: key.used
 UPDATE keys SET last_used_at_ms = $2 WHERE id = $1 AND last_used_at_ms < $2
 

@@ -1,6 +1,9 @@
 -- name: ledger.task
 SELECT id, campaign_id, creator_id, advertiser_id, platform, status, fee_minor FROM tasks WHERE id = $1
 
+-- name: ledger.only_task
+SELECT COALESCE(MAX(id), ''), COUNT(*) FROM tasks WHERE creator_id = $1 AND archived_at_ms = 0
+
 -- name: ledger.approved_tasks
 SELECT id, campaign_id, creator_id, advertiser_id, platform, status, fee_minor FROM tasks
 WHERE campaign_id = $1 AND creator_id = $2 AND status = 'approved' ORDER BY id

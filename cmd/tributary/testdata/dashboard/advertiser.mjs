@@ -25,7 +25,7 @@ await walk(async ({ open, check, page, data, shot, measureAxe, wrong }) => {
   await shot('menu');
   await page.keyboard.press('Escape');
   assert.equal(await page.getByRole('link', { name: 'Integrations' }).isVisible(), false, 'the menu is closed');
-  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.setViewportSize({ width: 1280, height: 900 });
   await page.getByRole('link', { name: data.title }).click();
   await page.waitForURL(/\/campaigns\/cmp_/);
   await check('campaign');
@@ -43,6 +43,11 @@ await walk(async ({ open, check, page, data, shot, measureAxe, wrong }) => {
   await page.getByRole('link', { name: 'Creators', exact: true }).click();
   await page.waitForURL(/creators/);
   await check('campaign-creators');
+  await page.getByRole('button', { name: 'Task', exact: true }).click();
+  await page.getByRole('dialog').getByLabel('Fee').fill('25.00');
+  await page.getByRole('dialog').getByLabel('Title').fill('Second reel');
+  await reloaded(() => page.getByRole('dialog').getByRole('button', { name: 'Make' }).click());
+  await done('Task made');
   await page.getByRole('link', { name: 'Links and codes' }).click();
   await page.waitForURL(/links/);
   await check('campaign-links');
@@ -74,6 +79,16 @@ await walk(async ({ open, check, page, data, shot, measureAxe, wrong }) => {
   await page.getByLabel('Pages', { exact: true }).getByRole('link', { name: 'Actions' }).click();
   await page.waitForURL(/\/actions/);
   await check('actions');
+  // The file has what the page has, whatever is filtered for.
+  const order = (await page.locator('a[data-sheet]').first().textContent()).split(' ').pop();
+  const creator = await page.locator('select[name=creator_id] option').nth(1).getAttribute('value');
+  for (const filter of ['state=held', 'platform=tiktok', 'referral=code', 'referral=task', 'event=sale&from=2026-01-01&to=2026-01-02', `order_id=${order}`, `creator_id=${creator}`, 'reason=over_budget', 'code=none']) {
+    await open('/actions?' + filter);
+    const rows = await page.locator('a[data-sheet]').count(), more = await page.getByRole('link', { name: 'Next page' }).count() > 0;
+    const lines = await page.evaluate(async (address) => { const answer = await fetch(address); return answer.ok ? (await answer.text()).trim().split('\n').length - 1 : answer.status; }, await page.getByRole('link', { name: 'CSV' }).getAttribute('href'));
+    assert.ok(more ? lines > rows : lines === rows, `${filter}: ${lines} actions in the file, ${rows}${more ? ' and more' : ''} on the page`);
+  }
+  await open('/actions');
   await page.getByLabel('State', { exact: true }).getByRole('link', { name: 'Pending' }).click();
   await page.waitForURL(/state=pending/);
   await page.locator('a[data-sheet]').first().click();
@@ -130,6 +145,7 @@ await walk(async ({ open, check, page, data, shot, measureAxe, wrong }) => {
   assert.match(await page.locator('#reveal-text').textContent(), /^trb_/);
   await reloaded(() => page.getByRole('button', { name: 'I have it' }).click());
 
+  await open('/campaigns');
   await page.getByRole('button', { name: 'Dark or light' }).click();
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
   await open('/campaigns');

@@ -21,14 +21,14 @@ const maxBytes = 200_000, maxRequests = 20;
  * Signs in and walks. The walker is given
  *   open(path)         goes there and waits until its scripts have run
  *   check(name, {path}) holds the page as it stands to what every page promises
- *   page               Playwright's page, 1360 wide
+ *   page               Playwright's page, 1280 wide
  *   data               what the test gave as JSON
  *   asked(pattern)     expects that something is refused: its status is no console error
  */
 export async function walk(walker) {
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--force-color-profile=srgb'] });
   try {
-    const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, colorScheme: 'light', reducedMotion: 'reduce' });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light', reducedMotion: 'reduce' });
     const page = await context.newPage();
     const wrong = watch(page);
     await signIn(page);
@@ -71,20 +71,30 @@ async function settle(page) {
   await page.evaluate(() => document.fonts.ready);
 }
 
-/** axe in light and dark, nothing wider than the screen, screenshots. */
+/** Tables that are wider than their card, and figures that run into the next one. */
+async function cut(page) {
+  return page.evaluate(() => [...document.querySelectorAll('.table-box, .figure-value')]
+    .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1)
+    .map((node) => `${node.getAttribute('aria-label') || node.textContent} is ${node.scrollWidth} wide in ${node.clientWidth}`));
+}
+
+/** axe in light and dark, nothing cut or wider than the screen, screenshots. */
 async function checkStyles(page, name) {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.waitForTimeout(150);
+    assert.deepEqual(await cut(page), [], `${name}, 1280 wide`);
     assert.deepEqual(await inspect(page), [], `${name}, ${colorScheme}: axe`);
     await shot(page, `${name}-desktop-${colorScheme}`);
+    await page.setViewportSize({ width: 1440, height: 900 });
+    assert.deepEqual(await cut(page), [], `${name}, 1440 wide`);
     await page.setViewportSize({ width: 375, height: 812 });
     await page.waitForTimeout(200);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await shot(page, `${name}-phone-${colorScheme}`);
     assert.ok(wide <= 0, `${name}: ${wide} pixels wider than a phone`);
     if (colorScheme === 'light') assert.deepEqual(await inspect(page), [], `${name}, phone: axe`);
-    await page.setViewportSize({ width: 1360, height: 900 });
+    await page.setViewportSize({ width: 1280, height: 900 });
   }
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
   await page.waitForTimeout(120);
@@ -106,7 +116,7 @@ async function shot(page, name) {
 
 /** Loads the page as a browser that was never here, and counts. Time is told, not tested. */
 async function weigh(browser, signedIn, url, name) {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, storageState: await signedIn.storageState() });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, storageState: await signedIn.storageState() });
   const page = await context.newPage();
   const client = await context.newCDPSession(page);
   await client.send('Network.enable');

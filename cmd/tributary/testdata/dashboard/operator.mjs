@@ -90,6 +90,21 @@ await walk(async ({ open, check, page, data }) => {
   await said('The key is revoked');
   assert.equal(await works(), 401);
 
+  // Webhooks: everybody's, with whose they are.
+  await open('/operator/webhooks');
+  await page.getByRole('button', { name: 'New webhook' }).click();
+  await page.getByLabel('Address').fill('https://hooks.tributary.invalid/all');
+  await page.getByRole('dialog').getByRole('button', { name: 'Make' }).click();
+  await page.getByText('Keep it now').waitFor();
+  await Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'I have it' }).click()]);
+  await page.getByRole('cell', { name: 'The operator' }).waitFor();
+  await check('operator-webhooks');
+  await page.getByRole('link', { name: 'hooks.tributary.invalid' }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.waitForURL(/operator\/webhooks$/);
+  await said('No webhook');
+
   await open('/operator/audit');
   await page.getByText('Archive').first().waitFor();
   await page.getByLabel('Kind of thing').selectOption('key');
