@@ -159,7 +159,9 @@ func (a *app) openCatalog(ctx context.Context, _ appConfig) (err error) {
 }
 
 func (a *app) openClicks(context.Context, appConfig) (err error) {
-	a.clicks, err = spool.Open(spool.Options{Dir: a.dir.file(spoolDir), SyncWithin: a.options.ClickFsync, Logger: a.log})
+	a.clicks, err = spool.Open(spool.Options{
+		Dir: a.dir.file(spoolDir), SyncWithin: a.options.ClickFsync, FillAhead: a.options.ClickFsync == 0, Logger: a.log,
+	})
 	if err != nil {
 		return err
 	}

@@ -258,8 +258,6 @@ func (l *Log) write(started time.Duration) error {
 		}
 		return err
 	}
-	half := c.after.segment.bytes / 2
-	pastHalf := c.after.off <= half && c.after.off+int64(len(c.buf)) > half
 	c.after.off += int64(len(c.buf))
 	l.mu.Lock()
 	l.times.add(l.written.seq+1, l.boundMS)
@@ -272,9 +270,6 @@ func (l *Log) write(started time.Duration) error {
 	c.buf = c.buf[:0]
 	if clean {
 		l.signal(l.dirty)
-	}
-	if pastHalf {
-		l.signal(l.prepare)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func killOptions(dir string, disk bool) Options {
 	o := small(dir)
 	o.MaxRecordBytes, o.MaxWait = 2<<10, 20*time.Second
 	if disk {
-		o.SyncWithin = 0
+		o.SyncWithin, o.FillAhead = 0, true
 	}
 	return o
 }

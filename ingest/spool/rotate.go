@@ -141,7 +141,7 @@ func (l *Log) prepareLoop() {
 	backoff := firstBackoff
 	for {
 		err := l.prepareNext()
-		if err == nil && l.isPastHalf() {
+		if err == nil && l.opt.FillAhead {
 			err = l.fillPrepared(timer)
 		}
 		if err == nil {
@@ -201,14 +201,6 @@ func (l *Log) prepareNext() (err error) {
 	l.mu.Unlock()
 	l.signal(l.ready)
 	return nil
-}
-
-// isPastHalf: producers wait for fsyncs, and half of the active segment is written. A log that is hardly used does
-// without a filled segment for as long.
-func (l *Log) isPastHalf() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.opt.SyncWithin == 0 && l.written.segment != nil && l.written.off > l.written.segment.bytes/2
 }
 
 // fillPrepared writes zeros over the prepared segment until it is taken. An fsync of blocks that were written before
