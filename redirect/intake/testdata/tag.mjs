@@ -19,10 +19,12 @@ async function shopper(prepare) {
     await page.waitForFunction(() => window.tributary && window.tributary.on);
   };
   const kept = async () => {
-    const cookie = (await context.cookies()).find((c) => c.name === 'tributary');
-    const stored = await page.evaluate(() => localStorage.getItem('tributary'));
-    assert.equal(cookie ? cookie.value : null, stored, 'cookie and localStorage hold the same');
-    return stored ? stored.split('.') : [];
+    for (const patient = Date.now() + 10_000; ; ) { // a page's cookies reach the browser a little later than its storage
+      const cookie = (await context.cookies()).find((c) => c.name === 'tributary');
+      const stored = await page.evaluate(() => localStorage.getItem('tributary'));
+      if ((cookie ? cookie.value : null) === stored) return stored ? stored.split('.') : [];
+      if (Date.now() > patient) assert.equal(cookie ? cookie.value : null, stored, 'cookie and localStorage hold the same');
+    }
   };
   return { context, page, open, kept };
 }
