@@ -10,34 +10,20 @@ import (
 //
 // An error is an ErrUnrecorded: the record is not safe, and counted in Stats.Unrecorded.
 func (l *Log) Append(shard uint32, record []byte) error {
-	position, err := l.Put(shard, record)
-	if err != nil {
-		return err
-	}
-	return l.Await(shard, position)
-}
-
-// Put is the first half of Append: it takes the record out of the reach of kill -9. Who has much in their hands can let
-// go of it before Await, which is where hundreds may be waiting at once.
-func (l *Log) Put(shard uint32, record []byte) (position uint64, err error) {
 	if len(record) > l.opt.MaxRecordBytes {
 		l.unrecorded.Add(1)
-		return 0, ErrTooLarge
+		return ErrTooLarge
 	}
-	position, err = l.take(l.shard(shard), record)
+	s := l.shard(shard)
+	end, err := l.take(s, record)
 	if err != nil {
 		l.unrecorded.Add(1)
+		return err
 	}
-	return position, err
-}
-
-// Await is the second half: with SyncWithin 0 it waits, for MaxWait at most, until the record that was put is on disk,
-// and else it returns at once. shard and position are those of Put. Its errors are Append's.
-func (l *Log) Await(shard uint32, position uint64) error {
 	if l.opt.SyncWithin > 0 {
 		return nil
 	}
-	return l.awaitDisk(l.shard(shard), position)
+	return l.awaitDisk(s, end)
 }
 
 func (l *Log) shard(n uint32) *shard { return l.shards[n%uint32(l.opt.Shards)] }
@@ -198,7 +184,9 @@ func (l *Log) watch() {
 			}
 			waiting = false
 			for _, s := range l.shards {
-				waiting = s.gate.expire(l.elapsed(), l.patience()-l.grain()) || waiting
+				more, released := s.gate.expire(l.elapsed(), l.patience()-l.grain())
+				l.awaiting.Add(int64(-released))
+				waiting = waiting || more
 			}
 		}
 	}

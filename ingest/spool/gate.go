@@ -141,10 +141,12 @@ func (g *gate) broadcast() {
 	}
 }
 
-func (g *gate) release(meant func(*waiter) bool) {
-	for _, w := range g.take(nil, meant) {
+func (g *gate) release(meant func(*waiter) bool) (released int) {
+	all := g.take(nil, meant)
+	for _, w := range all {
 		w.wake <- struct{}{}
 	}
+	return len(all)
 }
 
 // waitForRoom blocks until the next change. The caller holds mu.
@@ -155,19 +157,20 @@ func (g *gate) waitForRoom(deadline time.Duration) {
 	g.cond.Wait()
 }
 
-// expire wakes those who have waited long enough: for the disk, those it saw first patience ago.
-func (g *gate) expire(now, patience time.Duration) (waiting bool) {
+// expire wakes those who have waited long enough: for the disk, those it saw first patience ago. It reports whether
+// anybody waits, and how many it released from waiting for the disk.
+func (g *gate) expire(now, patience time.Duration) (waiting bool, released int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	waiting = g.deadline != 0 || len(g.waiters) > 0
 	if g.deadline != 0 && g.deadline <= now {
 		g.broadcast()
 	}
-	g.release(func(w *waiter) bool {
+	released = g.release(func(w *waiter) bool {
 		if w.deadline == 0 {
 			w.deadline = max(now+patience, 1)
 		}
 		return w.deadline <= now
 	})
-	return waiting
+	return waiting, released
 }
