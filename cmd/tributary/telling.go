@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,7 +15,6 @@ import (
 	"tributary/admin/integrations"
 	"tributary/admin/notify"
 	"tributary/admin/webhooks"
-	"tributary/ledger"
 )
 
 // telling is what tells others of what happens.
@@ -72,29 +72,56 @@ func (a *app) tell(context.Context, appConfig) (err error) {
 	a.life.background("campaigns that start", func(ctx context.Context) { t.notices.RunStarts(ctx, 0) })
 	a.life.background("events", t.pump.Run)
 	a.telling = t
-	a.measureOutbox()
+	a.metrics.MustRegister(newOutboxMeter(a.money.OutboxBehind))
 	return nil
 }
 
-// outboxCountTimeout bounds counting the outbox for whoever reads the metrics.
-const outboxCountTimeout = 2 * time.Second
+// What counting the outbox may cost whoever reads the metrics, however often they
+// do: the table is as long as the slowest reader is behind.
+const (
+	outboxCountTimeout = 2 * time.Second
+	outboxCountFor     = 5 * time.Second
+)
 
-// measureOutbox counts what readers of the outbox have not passed.
-func (a *app) measureOutbox() {
-	for _, reader := range []string{ledger.ReaderClickHouse, ledger.ReaderEvents} {
-		a.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "tributary_outbox_messages", Help: "Messages of the ledger's outbox that a reader has not passed.",
-			ConstLabels: prometheus.Labels{"reader": reader},
-		}, func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), outboxCountTimeout)
-			defer cancel()
-			behind, err := a.money.OutboxBehind(ctx)
-			if err != nil {
-				return -1 // the database is down, which is said elsewhere
-			}
-			return float64(behind[reader])
-		}))
+// An outboxMeter counts what readers of the outbox have not passed.
+type outboxMeter struct {
+	*prometheus.Desc
+	count func(context.Context) (map[string]int64, error)
+
+	mu      sync.Mutex
+	counted time.Time
+	behind  map[string]int64
+}
+
+func newOutboxMeter(count func(context.Context) (map[string]int64, error)) *outboxMeter {
+	return &outboxMeter{count: count, Desc: prometheus.NewDesc("tributary_outbox_messages",
+		"Messages of the ledger's outbox that a reader has not passed, counted every 5 seconds at most.", []string{"reader"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (m *outboxMeter) Describe(to chan<- *prometheus.Desc) { to <- m.Desc }
+
+// Collect implements prometheus.Collector. A database that is down is told
+// elsewhere: here nothing is said of what is not known.
+func (m *outboxMeter) Collect(to chan<- prometheus.Metric) {
+	for reader, messages := range m.latest() {
+		to <- prometheus.MustNewConstMetric(m.Desc, prometheus.GaugeValue, float64(messages), reader)
 	}
+}
+
+func (m *outboxMeter) latest() map[string]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.counted.IsZero() || time.Since(m.counted) >= outboxCountFor {
+		ctx, cancel := context.WithTimeout(context.Background(), outboxCountTimeout)
+		defer cancel()
+		behind, err := m.count(ctx)
+		if err != nil {
+			behind = nil
+		}
+		m.behind, m.counted = behind, time.Now()
+	}
+	return m.behind
 }
 
 // checkMailServer signs in to the mail server and sends nothing.

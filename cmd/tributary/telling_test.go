@@ -99,9 +99,13 @@ func TestWebhooksOutliveARestart(t *testing.T) {
 		}
 		return nil
 	})
-	if behind, err := first.metric(`tributary_outbox_messages{reader="events"}`); err != nil || behind != 0 {
-		t.Errorf("%v messages are not passed, %v", behind, err)
-	}
+	eventually(t, func() error {
+		behind, err := first.metric(`tributary_outbox_messages{reader="events"}`)
+		if err == nil && behind != 0 {
+			err = fmt.Errorf("%v messages are not passed", behind)
+		}
+		return err
+	})
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
