@@ -98,29 +98,30 @@ func (b *bench) saturate(ctx context.Context, t *target, connections int, c *com
 }
 
 // halfLoad measures latency where a server should be run: at half of what it
-// can do, with an open generator.
+// can do, with an open generator. nginx shows what of it the machine adds.
 func halfLoad(ctx context.Context, b *bench) error {
-	return b.tail(ctx, "", func() (stop func() error, err error) { return func() error { return nil }, nil })
+	if err := b.tail(ctx, "nginx, ", func() (*target, error) { return b.startNginx(ctx) }); err != nil {
+		return err
+	}
+	return b.tail(ctx, "", func() (*target, error) { return b.startTributary(ctx, serverCore, "tributary", spoolOnly...) })
 }
 
 // diskHog does the same while another process writes and fsyncs 100 MB/s on
 // the same disk.
 func diskHog(ctx context.Context, b *bench) error {
-	return b.tail(ctx, " beside a disk hog", func() (func() error, error) {
-		hog, err := b.hog(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return func() error {
-			err := hog.cmd.Process.Kill()
-			<-hog.done
-			return err
-		}, nil
-	})
+	hog, err := b.hog(ctx)
+	if err != nil {
+		return err
+	}
+	err = b.tail(ctx, "", func() (*target, error) { return b.startTributary(ctx, serverCore, "tributary", spoolOnly...) })
+	err = errors.Join(err, hog.cmd.Process.Kill())
+	<-hog.done
+	return err
 }
 
-func (b *bench) tail(ctx context.Context, label string, disturb func() (stop func() error, err error)) error {
-	t, err := b.startTributary(ctx, serverCore, "tributary", spoolOnly...)
+// tail loads a server by half of what it did just before.
+func (b *bench) tail(ctx context.Context, label string, start func() (*target, error)) error {
+	t, err := start()
 	if err != nil {
 		return err
 	}
@@ -128,28 +129,26 @@ func (b *bench) tail(ctx context.Context, label string, disturb func() (stop fun
 	if err != nil {
 		return errors.Join(err, t.stop())
 	}
-	calm, err := disturb()
-	if err != nil {
-		return errors.Join(err, t.stop())
-	}
 	var p50, p99, p999 []float64
 	for range b.rounds {
 		run, err := b.load(ctx, generatorCore, t.link, full.perSecond/2, connectionCounts[0], b.duration)
 		if err != nil {
-			return errors.Join(err, calm(), t.stop())
+			return errors.Join(err, t.stop())
 		}
 		p50, p99, p999 = append(p50, run.Latency.P50), append(p99, run.Latency.P99), append(p999, run.Latency.P999)
 	}
-	unrecorded, err := t.metric("tributary_clicks_unrecorded_total")
-	if err = errors.Join(err, calm(), t.stop()); err != nil {
-		return err
+	if t.admin != "" {
+		unrecorded, err := t.metric("tributary_clicks_unrecorded_total")
+		if err != nil {
+			return errors.Join(err, t.stop())
+		}
+		b.report.add(label+"unrecorded clicks", "clicks", unrecorded)
 	}
-	b.report.add("full load"+label, "redirects/s", full.perSecond)
-	b.report.add("half load"+label+", p50", "ms", p50...)
-	b.report.add("half load"+label+", p99", "ms", p99...)
-	b.report.add("half load"+label+", p99.9", "ms", p999...)
-	b.report.add("unrecorded clicks"+label, "clicks", unrecorded)
-	return nil
+	b.report.add(label+"full load", "redirects/s", full.perSecond)
+	b.report.add(label+"half load, p50", "ms", p50...)
+	b.report.add(label+"half load, p99", "ms", p99...)
+	b.report.add(label+"half load, p99.9", "ms", p999...)
+	return t.stop()
 }
 
 // productRate is the rate one machine is promised to take, store and report.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/background"
 	"tributary/ingest/spool"
 )
 
@@ -152,6 +153,7 @@ func (s *Shipper) Run(ctx context.Context) error {
 	}
 	go func() {
 		defer close(filled)
+		background.GiveWay()
 		f := &filler{Shipper: s, free: free, filled: filled}
 		end(f.run(life))
 	}()

@@ -15,15 +15,16 @@ import (
 // Every room may import packages of its own.
 var mayImport = map[string][]string{
 	"attribution": {},
-	"schema":      {},
+	"background":  {},
+	"schema":      {"background"},
 	"redirect":    {"attribution"},
-	"ingest":      {"attribution", "schema"},
+	"ingest":      {"attribution", "background", "schema"},
 	"catalog":     {"attribution", "schema"},
 	"ledger":      {"attribution", "schema"},
 	"admin":       {"attribution", "schema", "catalog", "ledger", "ingest"},
 	"bench":       {"attribution"},
 	"docs":        {},
-	"cmd":         {"attribution", "schema", "redirect", "ingest", "catalog", "ledger", "admin"},
+	"cmd":         {"attribution", "background", "schema", "redirect", "ingest", "catalog", "ledger", "admin"},
 }
 
 // pureRooms import the standard library and nothing else.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"tributary/background"
 )
 
 // A lifecycle holds what must be done to stop, in the reverse of the order it
@@ -35,10 +37,15 @@ func (l *lifecycle) onClose(name string, do func() error) {
 }
 
 // background runs something until the stop reaches it, and then waits for its end.
+// It gives way to requests.
 func (l *lifecycle) background(name string, run func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	go func() { defer close(ended); run(ctx) }()
+	go func() {
+		defer close(ended)
+		background.GiveWay()
+		run(ctx)
+	}()
 	l.onStop(name, func(context.Context) error {
 		cancel()
 		<-ended

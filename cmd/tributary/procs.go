@@ -2,11 +2,12 @@ package main
 
 import "runtime"
 
-// leastProcs keeps an fsync from stopping everything else: the thread it blocks
-// holds a P, and with only one of them nobody gathers the next group commit.
-const leastProcs = 2
+// leastProcs keeps what is in the background from stopping everything else. A
+// thread that waits in an fsync, or for the core because it gives way, holds a P:
+// one for the settler, one for whatever else is behind, and one for requests.
+const leastProcs = 3
 
-// raiseProcs gives a process pinned to one core two Ps all the same.
+// raiseProcs gives a process with one or two cores as many Ps all the same.
 func raiseProcs() {
 	if runtime.GOMAXPROCS(0) < leastProcs {
 		runtime.GOMAXPROCS(leastProcs)

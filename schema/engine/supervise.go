@@ -8,10 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"tributary/background"
 )
 
 // settledAfter is how long a life must last for its end to be news and not a
@@ -19,10 +20,10 @@ import (
 const settledAfter = time.Minute
 
 // supervise keeps a child running until Stop. It stays on one thread, because
-// Linux kills the child with the thread that started it.
+// Linux kills the child with the thread that started it. The child inherits that it
+// gives way to redirects.
 func (e *Engine) supervise() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	background.GiveWay()
 	defer close(e.done)
 	defer e.cleanUp()
 	backoff := e.options.MinBackoff
