@@ -45,13 +45,17 @@ CHARTS := admin/dashboard/thirdparty/uplot.js admin/dashboard/thirdparty/uplot.c
 
 deps: node_modules/.package-lock.json ## install what building, running and testing need
 
-test-deps: ## install the browser the tag and the dashboard are tested in, and Python for a recipe
-	@command -v python3 >/dev/null || { \
-		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy python3; \
-		else echo "python3 is missing. Install it: 'sudo apt-get install python3' or 'brew install python'" >&2; exit 1; fi; }
-	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
-		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy chromium; \
-		else echo "chromium is missing. Install it: 'sudo apt-get install chromium' or 'brew install chromium'" >&2; exit 1; fi; }
+test-deps: ## install the browser the tag and the dashboard are tested in, and what runs the recipes' clients
+	$(call installed,command -v python3,python3,python)
+	$(call installed,command -v php,php-cli,php)
+	$(call installed,command -v chromium || command -v chromium-browser || command -v google-chrome,chromium,chromium)
+
+# installed: how to see that it is there, its name for apt-get, its name for brew.
+define installed
+@{ $(1); } >/dev/null || { \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy $(2); \
+	else echo "$(2) is missing. Install it: 'sudo apt-get install $(2)' or 'brew install $(3)'" >&2; exit 1; fi; }
+endef
 
 assets: deps $(CRAWLERS) $(CHARTS) ## put third-party files where the build embeds them
 

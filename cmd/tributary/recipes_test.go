@@ -29,6 +29,7 @@ func TestServerRecipes(t *testing.T) {
 	for name, client := range map[string]struct{ command, install string }{
 		"python": {"python3 " + folder + "/report.py", "'apt-get install python3' or 'brew install python'"},
 		"node":   {"node " + folder + "/report.mjs", "'apt-get install nodejs' or 'brew install node'"},
+		"php":    {"php " + folder + "/report.php", "'apt-get install php-cli' or 'brew install php'"},
 		"go":     {"go run " + folder, "https://go.dev/dl/"},
 	} {
 		t.Run(name, func(t *testing.T) {
