@@ -120,6 +120,15 @@ func Engine(t testing.TB) *engine.Engine {
 	return e
 }
 
+// Dir is where the test binary's engine stores.
+func Dir(t testing.TB) string {
+	t.Helper()
+	Engine(t)
+	shared.Lock()
+	defer shared.Unlock()
+	return shared.dir
+}
+
 // Options are those of an engine in dir whose child is the test binary.
 func Options(t testing.TB, dir string) engine.Options {
 	t.Helper()
