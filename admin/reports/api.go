@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -74,17 +75,12 @@ type performanceInput struct {
 }
 
 func (in *FiguresInput) question(groupBy []string) Question {
-	filters := map[string][]string{}
-	for field, values := range map[string][]string{
+	filters := given(map[string][]string{
 		"advertiser_id": in.AdvertiserID, "campaign_id": in.CampaignID, "platform": in.Platform, "creator_id": in.CreatorID,
 		"task_id": in.TaskID, "post_id": in.PostID, "link_id": in.LinkID, "currency": in.Currency,
 		"event": in.Event, "code": in.Code,
 		"observed_platform": in.ObservedPlatform, "country": in.Country, "device": in.Device, "os": in.OS, "referrer": in.Referrer,
-	} {
-		if len(values) > 0 {
-			filters[field] = values
-		}
-	}
+	})
 	return Question{
 		GroupBy: groupBy, From: in.From, To: in.To, TZ: in.TZ, Filters: filters, Sort: in.Sort, Limit: in.Limit,
 		Columns: in.Columns, Compare: in.Compare, AsOf: in.AsOf,
@@ -163,6 +159,11 @@ type clicksInput struct {
 	Cursor string `query:"cursor" doc:"next_cursor of the page before"`
 	Limit  int    `query:"limit" doc:"1 to 1,000; 100 by default"`
 
+	HitFilter
+}
+
+// A HitFilter narrows a list of hits by values, any of those of one field.
+type HitFilter struct {
 	AdvertiserID     []string `query:"advertiser_id"`
 	CampaignID       []string `query:"campaign_id"`
 	CreatorID        []string `query:"creator_id"`
@@ -178,6 +179,20 @@ type clicksInput struct {
 	Unpayable        []string `query:"unpayable"`
 }
 
+func (f *HitFilter) filters() map[string][]string {
+	return given(map[string][]string{
+		"advertiser_id": f.AdvertiserID, "campaign_id": f.CampaignID, "creator_id": f.CreatorID, "task_id": f.TaskID,
+		"post_id": f.PostID, "link_id": f.LinkID, "platform": f.Platform, "observed_platform": f.ObservedPlatform,
+		"verdict": f.Verdict, "country": f.Country, "device": f.Device, "os": f.OS, "unpayable": f.Unpayable,
+	})
+}
+
+// given leaves out the fields without a value.
+func given(filters map[string][]string) map[string][]string {
+	maps.DeleteFunc(filters, func(_ string, values []string) bool { return len(values) == 0 })
+	return filters
+}
+
 type clicksOutput struct {
 	Body struct {
 		Items       []Click             `json:"items"`
@@ -191,16 +206,7 @@ func registerClicks(api *admin.API, r *Reports, now func() time.Time) {
 		ID: "list-clicks", Method: http.MethodGet, Path: "/v1/clicks", Tag: "Clicks", Roles: readers,
 		Summary: "Hits on tracking links, newest first, with verdict and reasons",
 	}, func(ctx context.Context, in *clicksInput) (*clicksOutput, error) {
-		question := ClickQuestion{From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit, Filters: map[string][]string{}}
-		for name, values := range map[string][]string{
-			"advertiser_id": in.AdvertiserID, "campaign_id": in.CampaignID, "creator_id": in.CreatorID, "task_id": in.TaskID,
-			"post_id": in.PostID, "link_id": in.LinkID, "platform": in.Platform, "observed_platform": in.ObservedPlatform,
-			"verdict": in.Verdict, "country": in.Country, "device": in.Device, "os": in.OS, "unpayable": in.Unpayable,
-		} {
-			if len(values) > 0 {
-				question.Filters[name] = values
-			}
-		}
+		question := ClickQuestion{From: in.From, To: in.To, Cursor: in.Cursor, Limit: in.Limit, Filters: in.filters()}
 		page, err := r.Clicks(ctx, scopeOf(ctx), question, now())
 		if err != nil {
 			return nil, err

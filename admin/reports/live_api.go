@@ -32,7 +32,7 @@ func LiveRoutes(l *Live) admin.Routes {
 				"browsers do by themselves, to be told what you missed, up to ten minutes and 200 events. A stream ends after five minutes; come back then. " +
 				"Filters that only clicks know leave actions out. Too many streams: 503 with Retry-After.",
 		}, func(ctx context.Context, in *liveInput) (*huma.StreamResponse, error) {
-			subscriber, err := l.Subscribe(scopeOf(ctx), in.question(), in.LastEventID)
+			subscriber, err := l.Subscribe(scopeOf(ctx), LiveQuestion{Filters: in.filters(), Events: in.Events}, in.LastEventID)
 			if err != nil {
 				return nil, err
 			}
@@ -52,34 +52,7 @@ func LiveRoutes(l *Live) admin.Routes {
 type liveInput struct {
 	LastEventID string   `header:"Last-Event-ID" doc:"id of the last event you had"`
 	Events      []string `query:"events" doc:"click, action; both by default"`
-
-	AdvertiserID     []string `query:"advertiser_id"`
-	CampaignID       []string `query:"campaign_id"`
-	CreatorID        []string `query:"creator_id"`
-	TaskID           []string `query:"task_id"`
-	PostID           []string `query:"post_id"`
-	LinkID           []string `query:"link_id"`
-	Platform         []string `query:"platform"`
-	ObservedPlatform []string `query:"observed_platform"`
-	Verdict          []string `query:"verdict" doc:"valid test probe prefetch preview bot datacenter rate"`
-	Country          []string `query:"country"`
-	Device           []string `query:"device"`
-	OS               []string `query:"os"`
-	Unpayable        []string `query:"unpayable"`
-}
-
-func (in *liveInput) question() LiveQuestion {
-	q := LiveQuestion{Filters: map[string][]string{}, Events: in.Events}
-	for name, values := range map[string][]string{
-		"advertiser_id": in.AdvertiserID, "campaign_id": in.CampaignID, "creator_id": in.CreatorID, "task_id": in.TaskID,
-		"post_id": in.PostID, "link_id": in.LinkID, "platform": in.Platform, "observed_platform": in.ObservedPlatform,
-		"verdict": in.Verdict, "country": in.Country, "device": in.Device, "os": in.OS, "unpayable": in.Unpayable,
-	} {
-		if len(values) > 0 {
-			q.Filters[name] = values
-		}
-	}
-	return q
+	HitFilter
 }
 
 // stream writes events until the client leaves, the subscriber is ended, or the
