@@ -50,8 +50,11 @@ func decodeCursor(b []byte) (committed uint64, err error) {
 }
 
 // unlinkCommitted removes the segments whose records are all committed. The last one stays, and one whose successor
-// may not be durable yet: a header with the rings' positions must be left.
+// may not be durable yet: a header with the rings' positions must be left. While the log is held, all stay.
 func (l *Log) unlinkCommitted() error {
+	if l.holds > 0 {
+		return nil
+	}
 	l.mu.Lock()
 	var paths []string
 	for len(l.segments) > 1 && l.segments[1].first <= l.committed.Load()+1 && !l.segments[1].dirDirty {

@@ -19,7 +19,15 @@ import (
 type faultySystem struct {
 	operatingSystem
 	write, sync, allocate atomic.Pointer[func(name string) error]
-	short                 atomic.Bool // writes take three bytes at a time
+	short                 atomic.Bool   // writes take three bytes at a time
+	free                  atomic.Uint64 // of a disk of 1 TiB, when set
+}
+
+func (s *faultySystem) Space(dir string) (free, size uint64, err error) {
+	if free := s.free.Load(); free > 0 {
+		return free, 1 << 40, nil
+	}
+	return s.operatingSystem.Space(dir)
 }
 
 func (s *faultySystem) Open(path string, create bool) (file, error) {
@@ -127,6 +135,26 @@ func TestFullDiskKeepsThenRefusesThenRecovers(t *testing.T) {
 			eventually(t, "writable", l.Writable)
 			eventually(t, "room again", func() bool { return l.Append(0, []byte("after")) == nil })
 		})
+	}
+}
+
+func TestLeavesRoomForWhatDrainsIt(t *testing.T) {
+	o := small(t.TempDir())
+	o.MaxWait, o.KeepFreeBytes = 20*time.Millisecond, 1<<30
+	l, fs := openFaulty(t, o)
+	record := []byte(strings.Repeat("d", 1000))
+	taken := 0
+	fs.free.Store(1<<30 + uint64(l.opt.SegmentBytes) - 1)
+	eventually(t, "refuses", func() bool {
+		for l.Append(0, record) == nil {
+			taken++
+		}
+		return !l.Writable() && strings.Contains(fmt.Sprint(l.Stats().LastError), "are left for what drains the log")
+	})
+	fs.free.Add(1)
+	eventually(t, "takes records again", func() bool { return l.Append(0, record) == nil })
+	if got := drain(t, l, taken+1); len(got) != taken+1 {
+		t.Fatalf("%d of %d", len(got), taken+1)
 	}
 }
 
@@ -423,10 +451,11 @@ func TestWriteFailsDuringAnFsyncThatSucceeds(t *testing.T) {
 	o.Shards = 1
 	l, fs := openFaulty(t, o)
 	syncing, release := make(chan struct{}), make(chan struct{})
-	var held, failed atomic.Bool
+	var syncs atomic.Int32
+	var failed atomic.Bool
 	var active string // not the one that is being prepared meanwhile
 	hold := func(name string) error {
-		if name == active && held.CompareAndSwap(false, true) {
+		if name == active && syncs.Add(1) == 2 { // the first is of its header
 			close(syncing)
 			<-release
 		}

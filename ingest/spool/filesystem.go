@@ -15,6 +15,8 @@ type fileSystem interface {
 	Remove(path string) error
 	// SyncDir makes creations, renames and removals in dir durable.
 	SyncDir(dir string) error
+	// Space is what a disk has left for this process, and what it holds in all, in bytes.
+	Space(dir string) (free, size uint64, err error)
 	// Lock takes the directory for this process, or fails with errLocked.
 	Lock(path string) (io.Closer, error)
 	// Close gives back what the file system itself holds, once all its files are closed.

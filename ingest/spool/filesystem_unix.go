@@ -56,6 +56,14 @@ func (operatingSystem) SyncDir(dir string) error {
 	return d.Sync()
 }
 
+func (operatingSystem) Space(dir string) (free, size uint64, err error) {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		return 0, 0, fmt.Errorf("statfs %s: %w", dir, err)
+	}
+	return disk.Bavail * uint64(disk.Bsize), disk.Blocks * uint64(disk.Bsize), nil
+}
+
 func (operatingSystem) Lock(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

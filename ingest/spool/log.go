@@ -41,8 +41,9 @@ type Log struct {
 	mu        sync.Mutex
 	segments  []*segment    // oldest first
 	active    *segment      // the last of segments while it is written, else nil
+	overruled []string      // segments to remove once the name of the one that overrules them is durable
 	prepared  *segment      // preallocated, without a name
-	noRoom    bool          // the last try to prepare one failed
+	noRoom    error         // of the last try to prepare one
 	written   place         // reached by write()
 	synced    place         // reached by fsync
 	suspect   *segment      // the active one, when a write or an fsync of it failed
@@ -58,12 +59,13 @@ type Log struct {
 	torn      uint64
 	fsyncs    fsyncStats
 
-	syncing  sync.Mutex // held for one fsync of a segment
+	syncing  diskLock // held for one fsync of a segment
 	syncNow  atomic.Bool
 	failures atomic.Int32 // fsyncs that failed in a row
 	hint     [8 + 8*maxShards]byte
 
 	commitMu  sync.Mutex // serialises Commit
+	holds     int        // copies under way, which need the segments; under commitMu
 	cursor    *slotFile
 	committed atomic.Uint64
 
@@ -143,7 +145,7 @@ func (l *Log) Writable() bool {
 }
 
 func (l *Log) writable() bool {
-	return !l.closing.Load() && !l.failing && (!l.noRoom || l.active != nil)
+	return !l.closing.Load() && !l.failing && (l.noRoom == nil || l.active != nil)
 }
 
 // Committed is the last sequence number the consumer is done with.

@@ -82,7 +82,7 @@ func TestRecordsComeBackInOrderAcrossSegmentsAndLives(t *testing.T) {
 	for _, within := range []time.Duration{0, 5 * time.Millisecond} {
 		t.Run(within.String(), func(t *testing.T) {
 			o := small(t.TempDir())
-			o.SyncWithin = within
+			o.SyncWithin, o.MaxWait = within, 20*time.Second
 			const lives, each = 4, 300
 			want := 0
 			var identity string
@@ -317,7 +317,7 @@ func TestTooLargeIsRefusedAndCounted(t *testing.T) {
 
 func TestAppendDoesNotAllocate(t *testing.T) {
 	for within, allowed := range map[time.Duration]float64{0: allocationsAwaited, 20 * time.Millisecond: 0} {
-		o := Options{Dir: t.TempDir(), SyncWithin: within, SegmentBytes: 4 << 20, Shards: 1}
+		o := Options{Dir: t.TempDir(), SyncWithin: within, SegmentBytes: 4 << 20, Shards: 1, MaxWait: 20 * time.Second}
 		l := mustOpen(t, o)
 		record := make([]byte, 600)
 		mustAppend(t, l, 0, string(record))

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func open(o Options, fs fileSystem, now func() time.Time) (*Log, error) {
 		return nil, fmt.Errorf("spool: cannot lock %s: %w", o.Dir, err)
 	}
 	l := &Log{
-		opt: o, fs: fs, lock: lock, log: o.Logger, now: now, start: time.Now(),
+		opt: o, fs: fs, lock: lock, log: o.Logger, now: now, start: time.Now(), syncing: newDiskLock(),
 		nap:  min(max(o.SyncWithin/4, shortestNap), longestNap),
 		wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1), prepare: make(chan struct{}, 1),
 		ready: make(chan struct{}, 1), waiting: make(chan struct{}, 1), readable: make(chan struct{}, 1),
@@ -48,7 +49,7 @@ func open(o Options, fs fileSystem, now func() time.Time) (*Log, error) {
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.reader.log = l
 	l.waiters.New = newWaiter
-	l.chunk.buf = make([]byte, 0, chunkBytes+markBytes+frameBytes(o.MaxRecordBytes))
+	l.chunk.buf = make([]byte, 0, min(chunkBytes, o.SegmentBytes)+int64(markBytes+frameBytes(o.MaxRecordBytes)))
 	if err := l.recover(); err != nil {
 		l.stop()
 		return nil, errors.Join(fmt.Errorf("spool: open %s: %w", o.Dir, err), l.releaseFiles())
@@ -121,7 +122,7 @@ func (l *Log) recover() error {
 		paths = append(paths, s.path)
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, preparedSuffix) {
+		if strings.HasSuffix(name, preparedSuffix) || strings.HasSuffix(name, newSuffix) {
 			paths = append(paths, filepath.Join(l.opt.Dir, name))
 		}
 	}
@@ -139,6 +140,11 @@ func (l *Log) recoverPlace() (hint progress, err error) {
 		return hint, err
 	}
 	l.committed.Store(committed)
+	if committed > 0 { // a process that was killed may have written it without knowing it on disk
+		if err := l.cursor.save(binary.LittleEndian.AppendUint64(nil, committed), true); err != nil {
+			return hint, fmt.Errorf("write the cursor: %w", err)
+		}
+	}
 	if l.progress, value, err = openSlots(l.fs, filepath.Join(l.opt.Dir, progressName)); err != nil {
 		return hint, err
 	}
@@ -266,7 +272,7 @@ func (l *Log) endSegment(f file, s *segment, bad, end, dirtyFrom int64, damaged 
 
 // copyRange writes a stretch of a file over itself.
 func copyRange(f file, from, to int64) error {
-	buf := make([]byte, largeReadBytes)
+	buf := make([]byte, min(largeReadBytes, to-from))
 	for from < to {
 		n, err := readUpTo(f, buf[:min(int64(len(buf)), to-from)], from)
 		if err != nil {
@@ -284,7 +290,7 @@ func copyRange(f file, from, to int64) error {
 }
 
 func anyNonzero(f file, from, to int64) (bool, error) {
-	buf := make([]byte, largeReadBytes)
+	buf := make([]byte, min(largeReadBytes, to-from))
 	for from < to {
 		n, err := readUpTo(f, buf[:min(int64(len(buf)), to-from)], from)
 		if err != nil || n == 0 {

@@ -30,6 +30,9 @@ type Options struct {
 	FillAhead bool
 	// MaxBytes bounds the log's segments and rings on disk; beyond, it behaves as on a full disk. Default 64 GiB.
 	MaxBytes int64
+	// KeepFreeBytes of the disk, but no more than a quarter of it, are left to those who drain the log: where a segment
+	// would take of them, it behaves as on a full disk. Default 0.
+	KeepFreeBytes uint64
 	// MaxRecordBytes is the longest record taken, at most 1 MiB. Default 128 KiB.
 	MaxRecordBytes int
 	// Logger is told of what an operator should know. Default: nowhere.

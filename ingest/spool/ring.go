@@ -2,8 +2,10 @@ package spool
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"os"
 	"path/filepath"
 )
 
@@ -20,6 +22,7 @@ import (
 // page it lies in would be the one to fault whenever the kernel has written it back.
 const (
 	ringMagic        = "TRIBRNG1"
+	newSuffix        = ".new" // of a ring that is being made
 	ringFileHeader   = pageBytes
 	ringRecordHeader = 16
 	ringRecord       = 1
@@ -48,11 +51,11 @@ func parseRingName(name string) (shard int, ok bool) {
 // openRing maps a shard's ring; one that does not exist is made with size data bytes, one that does keeps its own.
 func openRing(fs fileSystem, dir string, shard int, size int, m *meta) (*ring, error) {
 	path := filepath.Join(dir, ringName(shard))
-	f, err := fs.Open(path, true)
+	f, err := openSized(fs, path, size)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r, err := mapRing(f, size, m.salt("ring", uint64(shard), 0))
+	r, err := mapRing(f, m.salt("ring", uint64(shard), 0))
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -60,23 +63,59 @@ func openRing(fs fileSystem, dir string, shard int, size int, m *meta) (*ring, e
 	return r, nil
 }
 
-func mapRing(f file, size int, salt uint64) (*ring, error) {
+// openSized opens a file that has a ring's size, or makes one. It gets its name once its size is durable: the size says
+// where a position lies, so a power cut must not change it under the records.
+func openSized(fs fileSystem, path string, size int) (file, error) {
+	f, err := fs.Open(path, false)
+	if err == nil {
+		have, err := f.Size()
+		if data := have - ringFileHeader; err == nil && data >= pageBytes && data&(data-1) == 0 {
+			return f, nil
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	name := path + newSuffix
+	if f, err = fs.Open(name, true); err != nil {
+		return nil, err
+	}
+	if err = makeBlocks(f, int64(ringFileHeader+size)); err == nil {
+		err = fs.Rename(name, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// makeBlocks makes a file one of zeros, its size durable. Blocks that were written once cost a fault less than blocks
+// that are only reserved.
+func makeBlocks(f file, size int64) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	if err := f.Allocate(size); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return writeFull(f, make([]byte, size), 0)
+}
+
+func mapRing(f file, salt uint64) (*ring, error) {
 	have, err := f.Size()
 	if err != nil {
 		return nil, err
 	}
-	if old := int(have) - ringFileHeader; old >= pageBytes && old&(old-1) == 0 {
-		size = old
-	}
 	// Also of an old file: a hole in a mapped file would kill the process at the first store on a full disk.
-	if err := f.Allocate(int64(ringFileHeader + size)); err != nil {
+	if err := f.Allocate(have); err != nil {
 		return nil, err
 	}
-	if have == 0 { // blocks that were written once cost a fault less than blocks that are only reserved
-		if err := writeFull(f, make([]byte, ringFileHeader+size), 0); err != nil {
-			return nil, err
-		}
-	}
+	size := int(have) - ringFileHeader
 	mapped, err := f.Map(ringFileHeader + size)
 	if err != nil {
 		return nil, err

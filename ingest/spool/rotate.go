@@ -68,15 +68,19 @@ func (l *Log) begin(s *segment, drained [maxShards]uint64) error {
 	if err := writeFull(s.file, header.encode(), 0); err != nil {
 		return err
 	}
+	// A name must not outlive a power cut that the header does not: it overrules other segments, and what they know of
+	// the rings would be gone.
+	if err := s.file.Sync(); err != nil {
+		return err
+	}
 	path := filepath.Join(l.opt.Dir, segmentName(s.first, s.epoch))
 	if err := l.fs.Rename(s.path, path); err != nil {
 		return err
 	}
 	s.path, s.dirDirty = path, true
-	var overruled []string
 	l.mu.Lock()
 	for n := len(l.segments); n > 0 && l.segments[n-1].first >= s.first; n-- {
-		overruled = append(overruled, l.segments[n-1].path)
+		l.overruled = append(l.overruled, l.segments[n-1].path)
 		l.segments = l.segments[:n-1]
 	}
 	if old := l.active; old != nil && old.file != nil {
@@ -87,9 +91,6 @@ func (l *Log) begin(s *segment, drained [maxShards]uint64) error {
 	l.active = s
 	l.mu.Unlock()
 	l.chunk.seal, l.chunk.mark = l.meta.segmentSealer(s), 0
-	if err := removeAll(l.fs, overruled); err != nil {
-		l.log.Warn("spool cannot remove a segment that a later one overrules", "dir", l.opt.Dir, "error", err)
-	}
 	l.signal(l.prepare)
 	return nil
 }
@@ -113,8 +114,8 @@ func (l *Log) claimPrepared() (*segment, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.prepared
-	if s == nil && l.noRoom {
-		return nil, fmt.Errorf("no room for another segment: %w", l.lastError)
+	if s == nil && l.noRoom != nil {
+		return nil, fmt.Errorf("no room for another segment: %w", l.noRoom)
 	}
 	if s == nil {
 		return nil, errPreparing
@@ -175,16 +176,19 @@ func (l *Log) prepareNext() (err error) {
 	}
 	defer func() {
 		l.mu.Lock()
-		l.noRoom = err != nil
+		l.noRoom = err
 		l.mu.Unlock()
 	}()
 	if used+l.opt.SegmentBytes > l.opt.MaxBytes {
 		return fmt.Errorf("the spool holds %d bytes of at most %d: let the store catch up, or allow more", used, l.opt.MaxBytes)
 	}
+	if err := l.spareDisk(); err != nil {
+		return err
+	}
 	// Each has a name of its own: the one before may not have been given its final one yet.
 	l.preparations++
 	name := fmt.Sprintf("%d%s", l.preparations, preparedSuffix)
-	s := &segment{path: filepath.Join(l.opt.Dir, name), bytes: l.opt.SegmentBytes}
+	s := &segment{path: filepath.Join(l.opt.Dir, name), bytes: l.opt.SegmentBytes, filling: newDiskLock()}
 	if s.file, err = l.fs.Open(s.path, true); err != nil {
 		return err
 	}
@@ -203,6 +207,22 @@ func (l *Log) prepareNext() (err error) {
 	return nil
 }
 
+// spareDisk reports an error when a segment would take of what the disk must keep free.
+func (l *Log) spareDisk() error {
+	if l.opt.KeepFreeBytes == 0 {
+		return nil
+	}
+	free, size, err := l.fs.Space(l.opt.Dir)
+	if err != nil {
+		return err
+	}
+	if keep := min(l.opt.KeepFreeBytes, size/4); free < keep+uint64(l.opt.SegmentBytes) {
+		return fmt.Errorf("%w: the disk of %s has %d bytes free; a segment takes %d, and %d are left for what drains the log: free space or take a larger disk",
+			unix.ENOSPC, l.opt.Dir, free, l.opt.SegmentBytes, keep)
+	}
+	return nil
+}
+
 // fillPrepared writes zeros over the prepared segment until it is taken. An fsync of blocks that were written before
 // changes nothing but them. One of blocks that are only reserved has to note in the file system that they are written
 // now, which takes about twice as long.
@@ -213,7 +233,7 @@ func (l *Log) fillPrepared(timer *time.Timer) error {
 	if s == nil || s.filled == s.bytes {
 		return nil
 	}
-	zeros := make([]byte, fillBytes)
+	zeros := make([]byte, min(fillBytes, s.bytes))
 	for s.filled < s.bytes && l.ctx.Err() == nil {
 		began := l.elapsed()
 		more, err := l.fill(s, zeros[:min(fillBytes, s.bytes-s.filled)])

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -27,11 +26,11 @@ type segment struct {
 	first uint64
 	bytes int64 // on disk, preallocated space included
 
-	file     file       // open while it is written, else nil
-	dirDirty bool       // its name is not durable yet
-	filling  sync.Mutex // held by the preparer while it writes to the file
-	filled   int64      // the preparer's: zeros were written up to here
-	failed   bool       // the preparer could not; under filling
+	file     file     // open while it is written, else nil
+	dirDirty bool     // its name is not durable yet
+	filling  diskLock // of a prepared one: held by the preparer while it writes to the file
+	filled   int64    // the preparer's: zeros were written up to here
+	failed   bool     // the preparer could not; under filling
 }
 
 // segmentHeader repeats what the name says and carries every shard's ring position at the segment's start, so that

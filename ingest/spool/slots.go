@@ -61,11 +61,7 @@ func openSlots(fs fileSystem, path string) (*slotFile, []byte, error) {
 // newer slot still counts and the next save takes the same slot again.
 func (s *slotFile) save(value []byte, durable bool) error {
 	generation := s.generation + 1
-	n := slotHeaderBytes + copy(s.buf[slotHeaderBytes:], value)
-	binary.LittleEndian.PutUint32(s.buf[4:], uint32(len(value)))
-	binary.LittleEndian.PutUint64(s.buf[8:], generation)
-	binary.LittleEndian.PutUint32(s.buf[:], crc32.Checksum(s.buf[4:n], castagnoli))
-	if err := writeFull(s.f, s.buf[:n], int64(generation%2)*slotBytes); err != nil {
+	if err := writeFull(s.f, fillSlot(&s.buf, value, generation), int64(generation%2)*slotBytes); err != nil {
 		return err
 	}
 	if durable {
@@ -75,6 +71,24 @@ func (s *slotFile) save(value []byte, durable bool) error {
 	}
 	s.generation = generation
 	return nil
+}
+
+// fillSlot writes a slot into buf and returns the part of it that counts.
+func fillSlot(buf *[slotBytes]byte, value []byte, generation uint64) []byte {
+	n := slotHeaderBytes + copy(buf[slotHeaderBytes:], value)
+	binary.LittleEndian.PutUint32(buf[4:], uint32(len(value)))
+	binary.LittleEndian.PutUint64(buf[8:], generation)
+	binary.LittleEndian.PutUint32(buf[:], crc32.Checksum(buf[4:n], castagnoli))
+	return buf[:n]
+}
+
+// slotImage is a whole file of slots that holds the value.
+func slotImage(value []byte) []byte {
+	const generation = 1
+	var buf [slotBytes]byte
+	image := make([]byte, 2*slotBytes)
+	copy(image[generation%2*slotBytes:], fillSlot(&buf, value, generation))
+	return image
 }
 
 func (s *slotFile) close() error { return s.f.Close() }

@@ -108,7 +108,12 @@ func (l *Log) syncSegment(s *segment) error {
 	}
 	l.mu.Lock()
 	s.dirDirty = false
+	overruled := l.overruled
+	l.overruled = nil
 	l.mu.Unlock()
+	if err := removeAll(l.fs, overruled); err != nil {
+		l.log.Warn("spool cannot remove a segment that a later one overrules", "dir", l.opt.Dir, "error", err)
+	}
 	return nil
 }
 

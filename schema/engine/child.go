@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -147,9 +148,10 @@ func runChild(config childConfig, stop <-chan struct{}, report *os.File, log *sl
 		listening = tcp.Addr().String()
 	}
 	ended, end := context.WithCancel(context.Background())
-	memory := make(chan struct{})
-	go func() { defer close(memory); server.returnMemory(ended, config.MemoryReturn) }()
-	defer func() { end(); <-memory }() // it uses the connection that is closed next
+	var chores sync.WaitGroup
+	chores.Go(func() { server.returnMemory(ended, config.MemoryReturn) })
+	chores.Go(func() { server.spareDisk(ended, spaceInterval) })
+	defer func() { end(); chores.Wait() }() // they use the connection that is closed next
 	writeReport(report, childReport{Listen: listening, Version: server.version})
 	report.Close()
 	return serve(server, listeners, stop)

@@ -32,9 +32,14 @@ type serverConfig struct {
 		FreeForOptimize int `xml:"number_of_free_entries_in_pool_to_execute_optimize_entire_partition"`
 		// Small buffers that grow: a part of 40 columns would take 100 MB while it is written.
 		AdaptiveBuffers int `xml:"min_columns_to_activate_adaptive_write_buffer"`
+		// Both are 0 in the library: what was merged would be removed at once, and the
+		// merged part be on disk some time later.
+		KeepMergedSeconds int `xml:"old_parts_lifetime"`
+		SyncMergedRows    int `xml:"min_rows_to_fsync_after_merge"`
 	} `xml:"merge_tree"`
-	Profile profile `xml:"profiles>default"`
-	User    struct {
+	KeepFree int64   `xml:"storage_configuration>disks>default>keep_free_space_bytes"`
+	Profile  profile `xml:"profiles>default"`
+	User     struct {
 		Password string `xml:"password"`
 		Network  string `xml:"networks>ip"`
 		Profile  string `xml:"profile"`
@@ -77,6 +82,8 @@ func writeConfig(c childConfig) error {
 	}
 	config.MergeTree.FreeForMutation, config.MergeTree.FreeForBigMerge, config.MergeTree.FreeForOptimize = 1, 1, 1
 	config.MergeTree.AdaptiveBuffers = 1
+	config.MergeTree.KeepMergedSeconds, config.MergeTree.SyncMergedRows = 480, 1
+	config.KeepFree = keepFreeBytes
 	config.User.Network, config.User.Profile, config.User.Quota = "::/0", "default", "default"
 	text, err := xml.MarshalIndent(config, "", "  ")
 	if err != nil {

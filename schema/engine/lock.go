@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -60,4 +61,16 @@ type heldError struct {
 
 func (e *heldError) Error() string {
 	return fmt.Sprintf("%s is held by another engine (process %s) and was not released within %s: stop the other server, or give this one another --data directory", e.dir, e.pid, e.wait)
+}
+
+// lockWait is how long Lock waits for an engine whose parent was killed.
+const lockWait = 15 * time.Second
+
+// Lock keeps every engine from dir until unlock, for work on its files.
+func Lock(ctx context.Context, dir string) (unlock func() error, err error) {
+	lock, err := lockDirectory(dir, lockWait, ctx.Done())
+	if err != nil {
+		return nil, err
+	}
+	return lock.Close, nil
 }
