@@ -5,7 +5,7 @@ export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ENGINE_VERSION := 26.5.3
 
-.PHONY: run build test lint bench assets deps test-deps docs clean help
+.PHONY: run build test lint bench torture assets deps test-deps docs clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,10 +28,14 @@ lint: assets ## gofmt, vet and staticcheck
 bench: build ## measure this build against nginx and its own promises (needs nginx and wrk; minutes)
 	go run ./bench
 
+torture: build ## break it in every way it promises to bear, and count (an hour or so; the short form is part of make test)
+	go run ./torture
+
 docs: build ## write the generated references in docs/
 	bin/tributary docs configuration > docs/configuration.md
 	bin/tributary docs metrics > docs/metrics.md
 	bin/tributary docs reports > docs/reports.md
+	go test ./cmd/tributary -run TestLicencesAreListed -count 1 -licences.write
 
 clean: ## remove what was built, not what was stored
 	rm -rf bin
