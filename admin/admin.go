@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"tributary/caller"
 	"tributary/catalog"
 )
 
@@ -21,6 +22,9 @@ type Options struct {
 	Metrics http.Handler // /metrics; without it there is none
 	Ready   func() error // nil error: the process can do its job; nil func: always
 	Routes  []Routes     // operations of other packages
+
+	Proxies  caller.Proxies // whose X-Forwarded-For counts; nil: nobody's
+	KeyLimit caller.Limit   // keys that open nothing, per network; caller.KeyLimit
 
 	// Pages adds what people see in a browser; nil: there is nothing to see.
 	Pages func(*http.ServeMux)
@@ -37,6 +41,8 @@ type API struct {
 	catalog *catalog.Catalog
 	logger  *slog.Logger
 	huma    huma.API
+	proxies caller.Proxies
+	tries   *caller.Tries
 
 	examples map[string]Example
 }
@@ -74,7 +80,13 @@ func newAPI(mux *http.ServeMux, o Options) *API {
 	if err != nil {
 		panic(err.Error())
 	}
-	a := &API{catalog: o.Catalog, logger: o.Logger, huma: humago.New(mux, humaConfig()), examples: examples}
+	if o.KeyLimit == (caller.Limit{}) {
+		o.KeyLimit = caller.KeyLimit
+	}
+	a := &API{
+		catalog: o.Catalog, logger: o.Logger, huma: humago.New(mux, humaConfig()), examples: examples,
+		proxies: o.Proxies, tries: caller.NewTries(o.KeyLimit),
+	}
 	a.advertisers()
 	a.creators()
 	a.campaigns()

@@ -4,10 +4,13 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/catalog"
 )
 
@@ -47,9 +50,26 @@ func (a *API) authenticate(ctx huma.Context) (catalog.Scope, error) {
 	if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return catalog.Scope{}, errUnauthorized()
 	}
+	return a.ofKey(ctx, secret)
+}
+
+// ofKey lets a network try only so many keys that open nothing; one that has opened
+// something for it before is always let in. A session is no key: nobody chooses its
+// token, and an old one is a browser's that was left open.
+func (a *API) ofKey(ctx huma.Context, secret string) (catalog.Scope, error) {
+	r, _ := humago.Unwrap(ctx)
+	client := a.proxies.ClientOf(r)
+	if wait := a.tries.Wait(client, secret, time.Now()); wait > 0 {
+		ctx.SetHeader("Retry-After", caller.RetryAfter(wait))
+		return catalog.Scope{}, attribution.Refuse(CodeTooManyAttempts, "too many keys from this network opened nothing: wait as long as Retry-After says")
+	}
 	scope, err := a.catalog.Authenticate(ctx.Context(), secret)
 	if _, refused := attribution.AsProblem(err); refused {
+		a.tries.Failed(client, time.Now())
 		return catalog.Scope{}, errUnauthorized()
+	}
+	if err == nil {
+		a.tries.Passed(client, secret)
 	}
 	return scope, err
 }

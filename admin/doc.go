@@ -13,7 +13,8 @@
 //     beside each thing);
 //   - every POST honours Idempotency-Key, and what it keeps for that holds no
 //     secret;
-//   - bodies, headers, lists and waits are bounded.
+//   - bodies, headers, lists and waits are bounded, and so are the keys a network
+//     may try that open nothing: 429 with Retry-After.
 //
 // Other packages add operations with Register, through Options.Routes.
 package admin

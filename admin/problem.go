@@ -23,6 +23,8 @@ const problemMediaType = "application/problem+json"
 const (
 	// CodeBusy refuses what would be one too many at a time. It is answered 503.
 	CodeBusy = "busy"
+	// CodeTooManyAttempts refuses a network that tries keys. It is answered 429.
+	CodeTooManyAttempts = "too_many_attempts"
 
 	codeBodyIncomplete       = "body_incomplete"
 	codeBodyTimeout          = "body_timeout"
@@ -62,6 +64,8 @@ func statusOf(code string) int {
 		return http.StatusRequestEntityTooLarge
 	case codeUnsupportedMediaType:
 		return http.StatusUnsupportedMediaType
+	case CodeTooManyAttempts:
+		return http.StatusTooManyRequests
 	case codeInternal:
 		return http.StatusInternalServerError
 	case CodeBusy, codeNotReady, codeTimeout:

@@ -19,12 +19,14 @@ type Terms struct {
 	Model           string            `json:"model,omitempty" doc:"last (default), first, linear, position or time_decay"`
 	Customers       string            `json:"customers,omitempty" doc:"any (default) or new"`
 	HoldUnsigned    bool              `json:"hold_unsigned,omitempty" doc:"Hold actions of conversions from pixel or tag for approval"`
+	AllowPaidSearch bool              `json:"allow_paid_search,omitempty" doc:"Creators may advertise their links in search engines; the fraud rule click_source then says nothing"`
 	Caps            []Cap             `json:"caps,omitempty"`
 }
 
 // A TermsOverride is what one creator is promised instead.
 type TermsOverride struct {
-	Events map[string]Payout `json:"events" doc:"Payout by event name"`
+	Events          map[string]Payout `json:"events" doc:"Payout by event name"`
+	AllowPaidSearch bool              `json:"allow_paid_search,omitempty" doc:"This creator may advertise links in search engines"`
 }
 
 // Check records every field of the override that cannot be accepted.

@@ -26,6 +26,8 @@ type Touch struct {
 	Forged     bool
 	Verdict    Verdict
 	Unpayable  Unpayable // as the tracker sealed it into the click id
+	PaidSearch bool      // likewise: it carried a parameter of paid search
+	Network    uint16    // likewise: NetworkTag of where it came from
 	LinkID     string
 	PostID     string
 	TaskID     string

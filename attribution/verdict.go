@@ -53,6 +53,9 @@ const (
 	// ReasonOverrideBlocked notes a ?u= whose host is not the advertiser's. It
 	// does not make a hit invalid.
 	ReasonOverrideBlocked
+	// ReasonPaidSearch notes a parameter that only paid search adds, such as
+	// gclid. It does not make a hit invalid either.
+	ReasonPaidSearch
 )
 
 // reasonTable gives each reason its name and the verdict it leads to.
@@ -62,7 +65,7 @@ var reasonTable = [...]struct {
 }{
 	{"test", Test}, {"probe", Probe}, {"prefetch", Prefetch}, {"preview", Preview},
 	{"crawler", Bot}, {"tool", Bot}, {"empty_user_agent", Bot},
-	{"datacenter", Datacenter}, {"rate", RateAbove}, {"override_blocked", Valid},
+	{"datacenter", Datacenter}, {"rate", RateAbove}, {"override_blocked", Valid}, {"paid_search", Valid},
 }
 
 // Verdict is the first verdict that any of the reasons leads to.

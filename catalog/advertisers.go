@@ -36,6 +36,7 @@ func (f AdvertiserFields) check() error {
 	c.Require(validClickParam(f.ClickParam), "body.click_param",
 		"must be 1 to 40 of A-Z a-z 0-9 _ -, and not a parameter of tracking links (u, _test, sub1 to sub5)")
 	c.money("body.min_payout", f.MinPayout, f.Currency)
+	f.FraudRules.Check(&c.Checker, "body.fraud_rules")
 	return c.Err()
 }
 

@@ -57,6 +57,23 @@ func (c *Catalog) AuditLog(ctx context.Context, scope Scope, filter AuditFilter,
 		func(e AuditEntry) string { return strconv.FormatInt(e.Number, 10) })
 }
 
+// forgetBatch bounds how many entries are deleted in one transaction.
+const forgetBatch = 1_000
+
+// ForgetAuditLog deletes entries from before a time, and says how many.
+func (c *Catalog) ForgetAuditLog(ctx context.Context, before attribution.Instant) (deleted int64, err error) {
+	for {
+		var gone int64
+		err := c.db.Write(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
+			gone, err = tx.Exec(ctx, "forget.audit_log", int64(before), forgetBatch)
+			return err
+		})
+		if deleted += gone; err != nil || gone < forgetBatch {
+			return deleted, err
+		}
+	}
+}
+
 // byNumber reads cursors that are numbers.
 func byNumber(cursor string) (any, bool) {
 	number, err := strconv.ParseInt(cursor, 10, 64)

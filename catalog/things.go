@@ -17,12 +17,13 @@ type Frame struct {
 
 // AdvertiserFields are what a client writes of an advertiser.
 type AdvertiserFields struct {
-	Name       string              `json:"name" doc:"Shown to creators" example:"Acme"`
-	Currency   string              `json:"currency" doc:"ISO 4217" example:"USD"`
-	Timezone   string              `json:"timezone" doc:"IANA time zone" example:"Asia/Bangkok"`
-	Domains    []string            `json:"domains" doc:"Hosts allowed as destinations and pixel origins, subdomains included" example:"[\"shop.example\"]"`
-	ClickParam string              `json:"click_param,omitempty" doc:"Query parameter that carries the click id to the shop; tcid by default"`
-	MinPayout  attribution.Decimal `json:"min_payout,omitempty" doc:"Smallest payout made, in the advertiser's currency"`
+	Name       string                  `json:"name" doc:"Shown to creators" example:"Acme"`
+	Currency   string                  `json:"currency" doc:"ISO 4217" example:"USD"`
+	Timezone   string                  `json:"timezone" doc:"IANA time zone" example:"Asia/Bangkok"`
+	Domains    []string                `json:"domains" doc:"Hosts allowed as destinations and pixel origins, subdomains included" example:"[\"shop.example\"]"`
+	ClickParam string                  `json:"click_param,omitempty" doc:"Query parameter that carries the click id to the shop; tcid by default"`
+	MinPayout  attribution.Decimal     `json:"min_payout,omitempty" doc:"Smallest payout made, in the advertiser's currency"`
+	FraudRules *attribution.FraudRules `json:"fraud_rules,omitempty" doc:"What is looked for in conversions; a rule that is not given flags, by its defaults"`
 }
 
 // An Advertiser is a brand that pays creators.

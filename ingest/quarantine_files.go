@@ -162,3 +162,29 @@ func (q *Quarantine) seqs(ctx context.Context, log string, s span) (map[uint64]b
 	})
 	return found, err
 }
+
+// A QuarantineFile is one file of a quarantine, as far as it was written.
+type QuarantineFile struct {
+	Path  string
+	Bytes int64
+}
+
+// Files are the quarantine's files at one moment, for a copy: what is appended
+// later lies behind their Bytes.
+func (q *Quarantine) Files() ([]QuarantineFile, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	names, err := q.files()
+	if err != nil {
+		return nil, fmt.Errorf("quarantine: %w", err)
+	}
+	files := make([]QuarantineFile, len(names))
+	for i, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, fmt.Errorf("quarantine: %w", err)
+		}
+		files[i] = QuarantineFile{name, info.Size()}
+	}
+	return files, nil
+}

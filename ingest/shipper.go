@@ -73,6 +73,7 @@ type Shipper struct {
 	node   string // node column: unique for the log
 	claims *claims
 	health health
+	turns  chan struct{} // one for each batch from its claim to its commit
 }
 
 // NewShipper reads what an earlier life left in flight.
@@ -99,7 +100,7 @@ func NewShipper(o Options) (*Shipper, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shipper{Options: o, node: o.Node + "/" + identity[:min(12, len(identity))], claims: claims}
+	s := &Shipper{Options: o, node: o.Node + "/" + identity[:min(12, len(identity))], claims: claims, turns: make(chan struct{}, inFlight)}
 	s.health = health{log: o.Logger, name: o.Name}
 	o.Metrics.watch(o.Name, watchedLog{
 		lag:     func() time.Duration { return s.Lag(time.Now()) },
@@ -174,6 +175,7 @@ func (s *Shipper) Run(ctx context.Context) error {
 			end(err)
 			continue
 		}
+		<-s.turns
 		free <- b
 	}
 	end(nil)
@@ -188,6 +190,11 @@ func (s *Shipper) Run(ctx context.Context) error {
 // dispatch claims batches and sends them, inFlight at once.
 func (s *Shipper) dispatch(life, inserting context.Context, filled <-chan *batch, sent chan<- *batch) error {
 	for b := range filled {
+		select {
+		case s.turns <- struct{}{}:
+		case <-life.Done():
+			return life.Err()
+		}
 		if !b.claimed {
 			err := s.untilDone(life, "note the batch in flight", func() error { return s.claims.add(b.span) })
 			if err != nil {

@@ -86,8 +86,12 @@ func (w *writing) addTouch(ctx context.Context, input *attribution.Case, clickID
 		return err
 	}
 	if link != nil && link.advertiserID == input.Conversion.AdvertiserID {
+		verdict, err := w.verdictOf(ctx, clickID, &token)
+		if err != nil {
+			return err
+		}
 		touch = attribution.Touch{
-			ClickID: clickID, Named: named, At: attribution.Instant(token.AtMs), Verdict: token.Verdict, Unpayable: token.Unpayable,
+			ClickID: clickID, Named: named, At: attribution.Instant(token.AtMs), Verdict: verdict, Unpayable: token.Unpayable, PaidSearch: token.PaidSearch, Network: token.Network,
 			LinkID: link.linkID, PostID: link.postID, TaskID: link.taskID, CreatorID: link.creatorID, CampaignID: link.campaignID, Platform: link.platform,
 		}
 		if err := w.addCreator(ctx, input, link.campaignID, link.creatorID); err != nil {

@@ -20,10 +20,11 @@
 // record.go (the rows of actions and conversions), enter.go (the one way an
 // action comes to be or changes; committed cost and tallies follow from it),
 // purse.go and tally.go (budget and caps), settle.go with report.go, facts.go,
-// candidates.go, exchange.go and once.go (a conversion), refund.go, acting.go (what people
+// candidates.go, exchange.go, fraud.go (what the rules against fraud say) and once.go (a conversion), refund.go, acting.go (what people
 // do), release.go (what waits for budget), tick.go (what time does), settler.go
-// (the loop) and wait.go, reattribute.go with reattributing.go and recredit.go
-// (deciding again), models.go (deciding without keeping it), then the read side: view.go, list.go, explain.go,
+// (the loop) and wait.go, fraud_rates.go (creators' rates, once an hour), reattribute.go with reattributing.go and recredit.go
+// (deciding again), override.go (verdicts of
+// clicks that were judged again), models.go (deciding without keeping it), then the read side: view.go, list.go, explain.go,
 // quarantine.go, outbox.go, copy.go, totals.go.
 //
 // Beside conversions, post.go with post_cutoff.go (what posts earn by their

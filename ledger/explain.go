@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tributary/attribution"
@@ -15,6 +16,7 @@ type Explanation struct {
 	Sentence     string             `json:"sentence"`
 	TermsVersion int64              `json:"terms_version,omitempty"`
 	Trace        *attribution.Trace `json:"trace" doc:"Candidates, why each won or lost, and the rule"`
+	Signals      []FraudSignal      `json:"signals,omitempty" doc:"What the rules against fraud said; creators do not see it"`
 }
 
 // ExplainConversion says who earned a conversion and why, or why nobody did.
@@ -23,16 +25,21 @@ func (l *Ledger) ExplainConversion(ctx context.Context, scope Scope, id string) 
 	if err != nil {
 		return Explanation{}, err
 	}
-	return l.explain(ctx, scope, c)
+	e, err := l.explain(ctx, scope, c)
+	if err != nil {
+		return e, err
+	}
+	e.Signals, err = l.explainSignals(ctx, scope, FraudFilter{ConversionID: c.ID})
+	return e, err
 }
 
 // ExplainAction says why an action is whose it is, and what became of it.
 func (l *Ledger) ExplainAction(ctx context.Context, scope Scope, id string) (Explanation, error) {
 	a, err := l.actionRecord(ctx, scope, id)
-	if err != nil {
-		return Explanation{}, err
-	}
 	var e Explanation
+	if err != nil {
+		return e, err
+	}
 	if a.ConversionID == "" {
 		e.Sentence = "No conversion led to this action: it was made for a " + a.Referral + "."
 	} else {
@@ -45,8 +52,9 @@ func (l *Ledger) ExplainAction(ctx context.Context, scope Scope, id string) (Exp
 		}
 	}
 	e.ActionID, e.TermsVersion = a.ID, a.TermsVersion
-	e.Sentence += " " + stateInWords(a)
-	return e, nil
+	e.Sentence += " " + stateInWords(scope, a)
+	e.Signals, err = l.explainSignals(ctx, scope, FraudFilter{ActionID: a.ID})
+	return e, err
 }
 
 func (l *Ledger) explain(ctx context.Context, scope Scope, c *ConversionRecord) (Explanation, error) {
@@ -111,15 +119,33 @@ func onlyOwn(trace *attribution.Trace, creatorID string) {
 	}
 }
 
-func stateInWords(a *ActionRecord) string {
+func stateInWords(scope Scope, a *ActionRecord) string {
 	said := "It is " + a.State
 	switch {
 	case a.State == Reversed:
 		said += ": " + strings.ReplaceAll(a.Reversal, "_", " ")
 	case len(a.Reasons) > 0:
-		said += ": " + strings.ReplaceAll(strings.Join(a.Reasons, ", "), "_", " ")
+		words := make([]string, 0, len(a.Reasons))
+		for _, reason := range a.Reasons {
+			if word := reasonInWords(scope, reason); !slices.Contains(words, word) {
+				words = append(words, word)
+			}
+		}
+		said += ": " + strings.Join(words, ", ")
 	}
 	return said + "."
+}
+
+// reasonInWords says an action's reason. A creator is told that it is looked at,
+// not what for.
+func reasonInWords(scope Scope, reason string) string {
+	if !strings.HasPrefix(reason, "fraud_") {
+		return strings.ReplaceAll(reason, "_", " ")
+	}
+	if scope.creator() {
+		reason = ReasonFraudReview
+	}
+	return attribution.FraudReasonInWords(reason)
 }
 
 // An Entry is one line of the ledger: who changed an action, when, how and why.

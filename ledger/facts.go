@@ -25,12 +25,16 @@ const (
 // than the writing that uses them.
 type facts struct {
 	change         int64 // everything up to it is seen
-	advertisers    map[string]bool
+	advertisers    map[string]*advertiserFacts
 	campaigns      map[string]*campaignFacts
 	links          map[uint64]*linkFacts // nil: there is none
 	participations map[participationKey]*participationFacts
 	keysUsed       map[string]attribution.Instant // as it was written last
+	overridden     overrideSpan
 }
+
+// An advertiserFacts is what an advertiser asks to be looked for.
+type advertiserFacts struct{ policy attribution.FraudPolicy }
 
 // A linkFacts is whose a link is.
 type linkFacts struct {
@@ -79,7 +83,7 @@ func newFacts() *facts {
 
 func (f *facts) forget() {
 	*f = facts{
-		advertisers: map[string]bool{}, campaigns: map[string]*campaignFacts{}, links: map[uint64]*linkFacts{},
+		advertisers: map[string]*advertiserFacts{}, campaigns: map[string]*campaignFacts{}, links: map[uint64]*linkFacts{},
 		participations: map[participationKey]*participationFacts{}, keysUsed: map[string]attribution.Instant{},
 	}
 }
@@ -91,10 +95,22 @@ func (f *facts) refresh(ctx context.Context, w *writing, change int64) error {
 	}
 	since := f.change
 	f.change = change
+	if err := f.seeOverrides(ctx, w); err != nil {
+		return err
+	}
 	if since == 0 || len(f.campaigns) > maxKnownCampaigns || len(f.links) > maxKnownLinks || len(f.participations) > maxKnownParticipations {
+		overridden := f.overridden
 		f.forget()
-		f.change = change
+		f.change, f.overridden = change, overridden
 		return nil
+	}
+	if err := w.each(ctx, "ledger.changed_advertisers", func(row scanner) error {
+		var id string
+		err := row.Scan(&id)
+		delete(f.advertisers, id)
+		return err
+	}, since); err != nil {
+		return err
 	}
 	if err := w.each(ctx, "ledger.changed_campaigns", func(row scanner) error {
 		var id string
@@ -144,20 +160,27 @@ func (w *writing) each(ctx context.Context, query string, do func(scanner) error
 	return nil
 }
 
-// advertiser reports whether there is such an advertiser. One that was not there
+// advertiser finds an advertiser; nil when there is none. One that was not there
 // is asked for again.
-func (f *facts) advertiser(ctx context.Context, w *writing, id string) (bool, error) {
-	if f.advertisers[id] {
-		return true, nil
+func (f *facts) advertiser(ctx context.Context, w *writing, id string) (*advertiserFacts, error) {
+	if known := f.advertisers[id]; known != nil {
+		return known, nil
 	}
-	var found int64
-	if err := w.Row(ctx, "ledger.advertiser_exists", id).Scan(&found); err != nil {
-		return false, fmt.Errorf("ledger: reading an advertiser: %w", err)
+	var text string
+	err := w.Row(ctx, "ledger.advertiser", id).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
 	}
-	if found > 0 {
-		f.advertisers[id] = true
+	if err != nil {
+		return nil, fmt.Errorf("ledger: reading an advertiser: %w", err)
 	}
-	return found > 0, nil
+	policy, err := policyOf(text)
+	if err != nil {
+		return nil, err
+	}
+	known := &advertiserFacts{policy}
+	f.advertisers[id] = known
+	return known, nil
 }
 
 // link finds whose a link is, by the number sealed into click ids; nil when there

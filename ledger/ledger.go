@@ -23,6 +23,9 @@ type Options struct {
 	Log           *slog.Logger              // discards by default
 	RoutesChanged func()                    // called after a commit that changed what trackers know of a campaign
 	PostCutoff    PostCutoff                // the 5th, 00:00 in Singapore, by default
+	// CustomerHash is what intake writes of a customer id. Without it no order is
+	// known for its creator's own.
+	CustomerHash func(advertiserID, id string) string
 }
 
 // A Ledger keeps conversions, actions and their entries. It is safe for
@@ -34,6 +37,7 @@ type Ledger struct {
 	log           *slog.Logger
 	routesChanged func()
 	postCutoff    PostCutoff
+	customerHash  func(advertiserID, id string) string
 
 	settling sync.Mutex // held by Settle, for known
 	known    *facts
@@ -61,7 +65,7 @@ func New(db *database.DB, o Options) *Ledger {
 	}
 	return &Ledger{
 		db: db, clickKeys: o.ClickKeys, now: o.Now, log: o.Log, routesChanged: o.RoutesChanged, postCutoff: o.PostCutoff,
-		known: newFacts(), entropy: bufio.NewReader(o.Entropy),
+		customerHash: o.CustomerHash, known: newFacts(), entropy: bufio.NewReader(o.Entropy),
 	}
 }
 
@@ -90,8 +94,12 @@ type writing struct {
 	facts  *facts
 	purses map[string]*purse
 
+	erasedThrough int64 // when a customer was erased last, ms; -1: not asked yet
+
 	outcomes map[outcome]int64              // of reports, not kept yet
 	keysUsed map[string]attribution.Instant // when reports came by them, not kept yet
+
+	creatorHashes map[string]string // by advertiser and creator
 }
 
 // write runs do as one writing. facts is what the writing may remember from
@@ -101,7 +109,7 @@ func (l *Ledger) write(ctx context.Context, scope Scope, known *facts, do func(c
 		known = newFacts()
 	}
 	return l.db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
-		w := &writing{Tx: tx, l: l, scope: scope, at: l.instant(), facts: known, purses: map[string]*purse{}}
+		w := &writing{Tx: tx, l: l, scope: scope, at: l.instant(), facts: known, purses: map[string]*purse{}, erasedThrough: -1}
 		var change, first int64
 		if err := w.Row(ctx, "number.take", 0, "change").Scan(&change); err != nil {
 			return fmt.Errorf("ledger: waiting for the turn to write: %w", err)

@@ -101,6 +101,14 @@ func (l *Ledger) viewActions(ctx context.Context, scope Scope, records []*Action
 			agencies[a.CampaignID] = agency
 		}
 		views[i] = viewAction(a, scope, agency)
+		if a.ConversionID == "" || !scope.manages(a.AdvertiserID) {
+			continue
+		}
+		signals, err := l.signalledBy(ctx, a.ID)
+		if err != nil {
+			return nil, err
+		}
+		views[i].Signals = signals
 	}
 	return views, nil
 }

@@ -143,11 +143,11 @@ const (
 	ReasonCapped           = attribution.ActionCapped
 	ReasonOverBudget       = attribution.ActionOverBudget
 	ReasonUnsigned         = attribution.ActionUnsigned
-	ReasonFraudReview      = "fraud_review"
-	ReasonFraudSelf        = "fraud_self_purchase"
-	ReasonFraudVelocity    = "fraud_velocity"
-	ReasonFraudLeakedCode  = "fraud_leaked_code"
-	ReasonFraudClickSource = "fraud_click_source"
+	ReasonFraudReview      = attribution.ActionFraudReview
+	ReasonFraudSelf        = attribution.ActionFraudSelf
+	ReasonFraudVelocity    = attribution.ActionFraudVelocity
+	ReasonFraudLeakedCode  = attribution.ActionFraudLeakedCode
+	ReasonFraudClickSource = attribution.ActionFraudClickSource
 )
 
 // actionReasons lists them in the order they are given in.

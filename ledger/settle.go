@@ -101,6 +101,10 @@ func (l *Ledger) Position(ctx context.Context, log string) (uint64, error) {
 // set, and is only said otherwise.
 func (w *writing) settle(ctx context.Context, report *attribution.Report, keep bool) (Settled, error) {
 	w.usedKey(report)
+	report, err := w.withoutErased(ctx, report)
+	if err != nil {
+		return Settled{}, err
+	}
 	result, err := w.settleKind(ctx, report)
 	result.ReceiptID = report.ReceiptID
 	if result.OrderID == "" {
@@ -134,7 +138,7 @@ func (w *writing) settleKind(ctx context.Context, report *attribution.Report) (S
 	if err != nil {
 		return Settled{}, err
 	}
-	if !known {
+	if known == nil {
 		return Settled{}, attribution.Refuse(CodeAdvertiserUnknown, "there is no advertiser %.64q", report.AdvertiserID)
 	}
 	switch report.Kind {
@@ -186,7 +190,7 @@ func (w *writing) settleConversion(ctx context.Context, report *attribution.Repo
 	}
 	actions := make([]*ActionRecord, len(decision.Credits))
 	for i := range decision.Credits {
-		if actions[i], err = w.bookCredit(ctx, record, conversion, &decision.Credits[i]); err != nil {
+		if actions[i], err = w.bookJudged(ctx, report, input, record, &decision.Credits[i]); err != nil {
 			return Settled{}, err
 		}
 	}

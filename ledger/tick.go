@@ -27,7 +27,10 @@ func (l *Ledger) Tick(ctx context.Context) error {
 	if err := l.tickCampaigns(ctx); err != nil {
 		return err
 	}
-	return l.tickBudgets(ctx)
+	if err := l.tickBudgets(ctx); err != nil {
+		return err
+	}
+	return l.tickFraud(ctx)
 }
 
 // tickActions moves one batch of due actions.

@@ -132,6 +132,14 @@ func (t *Totals) readReports(ctx context.Context, tx *database.Tx) error {
 	return nil
 }
 
+// EndedReports returns how reports ended and how far each log is settled, on one
+// snapshot. It reads a few rows, however many reports there were.
+func (l *Ledger) EndedReports(ctx context.Context) (reports []ReportTotal, positions map[string]uint64, err error) {
+	t := &Totals{Positions: map[string]uint64{}}
+	err = l.db.View(ctx, t.readReports)
+	return t.Reports, t.Positions, err
+}
+
 func totalsOf(ctx context.Context, from database.Reader, query string) (map[TotalKey]Total, error) {
 	totals := map[TotalKey]Total{}
 	err := read(ctx, from, query, func(row scanner) error {

@@ -31,6 +31,7 @@ type Action struct {
 	Cost           *string              `json:"cost" doc:"What it costs the advertiser; creators do not see it"`
 	State          string               `json:"state" doc:"held, pending, locked, payable, paid or reversed"`
 	Reasons        Reasons              `json:"reasons"`
+	Signals        []string             `json:"signals,omitempty" doc:"The rules against fraud that said something of it; creators do not see them"`
 	ReversalReason *string              `json:"reversal_reason"`
 	Notes          *string              `json:"notes"`
 	Corrects       *string              `json:"corrects" doc:"Of an adjustment: the action it corrects"`

@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/redirect/links"
 	"tributary/redirect/target"
 	"tributary/redirect/verdict"
@@ -86,13 +87,19 @@ func (s *Server) click(ctx *fasthttp.RequestCtx, h *hit, slug, query []byte) {
 	c := &h.click
 	c.AtMs, c.Head, c.GPC = nowMs, head, h.headers.globalPrivacy
 	c.Identity = h.entry.Identity
-	addr := s.addresses.of(ctx.RemoteAddr(), h.headers.forwardedFor)
+	addr := s.clientOf(ctx, h)
 	s.locate(h, addr)
 	s.judge(h, addr, ctx.Time().UnixMilli())
 	inactive := s.payable(h)
 	s.recognise(h, addr)
 
-	token := attribution.ClickToken{AtMs: nowMs, Link: h.entry.Number, Verdict: c.Verdict, Unpayable: c.Unpayable}
+	if h.query.PaidSearch {
+		c.Reasons |= attribution.ReasonPaidSearch
+	}
+	token := attribution.ClickToken{AtMs: nowMs, Link: h.entry.Number, Verdict: c.Verdict, Unpayable: c.Unpayable, PaidSearch: h.query.PaidSearch}
+	if !c.GPC {
+		token.Network = attribution.NetworkTag(c.Network)
+	}
 	h.clickID = h.minter.Append(h.clickID[:0], s.options.ClickKeys, token, rand.Uint64())
 	c.ID = h.clickID
 
@@ -109,6 +116,7 @@ func (s *Server) click(ctx *fasthttp.RequestCtx, h *hit, slug, query []byte) {
 	}
 	c.Destination, c.Rule, c.Sub = destination.URL, destination.Rule, destination.Sub
 	h.describe()
+	maskEmails(c)
 
 	h.record = attribution.AppendClick(h.record[:0], c)
 	// A record that was refused is counted by the log; the shopper goes on.
@@ -143,7 +151,7 @@ func (s *Server) locate(h *hit, addr netip.Addr) {
 	h.place = append(h.place, place.ASOrg...)
 	c.Country, c.Region, c.City, c.ASOrg = h.place[:country], h.place[country:region], h.place[region:city], h.place[city:]
 	c.ASN = place.ASN
-	h.network = appendNetwork(h.network[:0], networkOf(addr))
+	h.network = caller.AppendNetwork(h.network[:0], caller.Network(addr))
 	c.Network = h.network
 }
 
@@ -152,7 +160,7 @@ func (s *Server) locate(h *hit, addr netip.Addr) {
 func (s *Server) judge(h *hit, addr netip.Addr, arrivedMs int64) {
 	rules := s.rules.Load()
 	c := &h.click
-	exceeded := !addr.IsLoopback() && s.options.Rates.Exceeded(networkKey(networkOf(addr)), h.entry.Number, arrivedMs)
+	exceeded := !addr.IsLoopback() && s.options.Rates.Exceeded(caller.NetworkKey(caller.Network(addr)), h.entry.Number, arrivedMs)
 	c.Reasons = rules.Classify(&verdict.Hit{
 		Head: c.Head, TestParam: h.query.Test, SecPurpose: h.headers.secPurpose, Purpose: h.headers.purpose, XMoz: h.headers.xMoz,
 		UserAgent: h.headers.userAgent, Datacenter: rules.Datacenter(c.ASN), RateExceeded: exceeded,

@@ -1,10 +1,12 @@
 package redirect
 
 import (
+	"errors"
 	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -14,35 +16,95 @@ import (
 // a sweepEvery the sweeper closes those that are late.
 const sweepEvery = 250 * time.Millisecond
 
-// A sweeper accepts connections and closes the ones that take too long.
+// A sweeper accepts connections and closes the ones that take too long. There are
+// never more than limit: one too many crowds out another that has waited long.
 type sweeper struct {
 	net.Listener
 	timeout time.Duration // of one step, overrun by at most twice sweepEvery
-	clock   atomic.Int64  // ticks since the listener was opened
+	limit   int
+	crowded *atomic.Uint64 // counts connections that were crowded out
+	clock   atomic.Int64   // ticks since the listener was opened
 	mu      sync.Mutex
 	open    map[*timedConn]struct{}
+	number  uint64 // of the connection accepted last
 	stopped chan struct{}
 	stop    sync.Once
 }
 
-func newSweeper(listener net.Listener, timeout time.Duration) *sweeper {
-	s := &sweeper{Listener: listener, timeout: timeout, open: map[*timedConn]struct{}{}, stopped: make(chan struct{})}
+func newSweeper(listener net.Listener, timeout time.Duration, limit int, crowded *atomic.Uint64) *sweeper {
+	s := &sweeper{Listener: listener, timeout: timeout, limit: limit, crowded: crowded, open: map[*timedConn]struct{}{}, stopped: make(chan struct{})}
 	go s.sweep()
 	return s
 }
 
-// Accept returns the next connection, its first step begun.
+// Accept returns the next connection, its first step begun. It outlasts a kernel
+// that has no file or memory for one now: fasthttp would stop serving.
 func (s *sweeper) Accept() (net.Conn, error) {
-	conn, err := s.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		conn, err := s.Listener.Accept()
+		if err == nil {
+			return s.admit(conn), nil
+		}
+		if !isPassing(err) {
+			return nil, err
+		}
+		s.crowdOut()
+		time.Sleep(acceptPause)
 	}
+}
+
+// acceptPause is how long to wait before a connection is accepted that the kernel
+// could not give.
+const acceptPause = 10 * time.Millisecond
+
+// isPassing reports an error of accept that a later one need not have.
+func isPassing(err error) bool {
+	for _, passing := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPERM} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sweeper) admit(conn net.Conn) net.Conn {
 	c := &timedConn{Conn: newSocket(conn), sweeper: s}
 	c.begin()
 	s.mu.Lock()
+	s.number++
+	c.number = s.number
 	s.open[c] = struct{}{}
+	full := len(s.open) > s.limit
 	s.mu.Unlock()
-	return c, nil
+	if full {
+		s.crowdOut()
+	}
+	return c
+}
+
+// crowdSample is how many connections are looked at for the one to crowd out.
+const crowdSample = 16
+
+// crowdOut closes the connection that has been in its step longest of a few, as the
+// map happens to show them. Who came to hold connections open has waited long, and
+// a shopper has not.
+func (s *sweeper) crowdOut() {
+	var oldest *timedConn
+	seen := 0
+	s.mu.Lock()
+	for c := range s.open {
+		if oldest == nil || c.waitsLonger(oldest) {
+			oldest = c
+		}
+		if seen++; seen == crowdSample {
+			break
+		}
+	}
+	s.mu.Unlock()
+	if oldest != nil {
+		s.crowded.Add(1)
+		_ = oldest.Close() // its worker finds out by the failed read or write
+	}
 }
 
 // Close stops accepting. The connections that are open go on, and are swept until
@@ -103,6 +165,7 @@ func (s *sweeper) idle() bool {
 type timedConn struct {
 	net.Conn
 	sweeper  *sweeper
+	number   uint64       // in the order of acceptance
 	due      atomic.Int64 // on the sweeper's clock
 	heard    atomic.Bool  // the client has sent something, ever
 	answered bool
@@ -110,6 +173,18 @@ type timedConn struct {
 
 func (c *timedConn) begin() {
 	c.due.Store(c.sweeper.clock.Load() + int64(c.sweeper.timeout/sweepEvery))
+}
+
+// waitsLonger reports whether c has been in its step longer than other. Where the
+// coarse clock cannot tell, who never said anything has, then who came first.
+func (c *timedConn) waitsLonger(other *timedConn) bool {
+	if a, b := c.due.Load(), other.due.Load(); a != b {
+		return a < b
+	}
+	if a, b := c.heard.Load(), other.heard.Load(); a != b {
+		return b
+	}
+	return c.number < other.number
 }
 
 func (c *timedConn) Read(p []byte) (int, error) {

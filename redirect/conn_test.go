@@ -1,8 +1,12 @@
 package redirect
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,7 +22,7 @@ func startSwept(t *testing.T, timeout time.Duration) string {
 	}
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") }, CloseOnShutdown: true}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(newSweeper(listener, timeout)) }()
+	go func() { served <- server.Serve(newSweeper(listener, timeout, maxConnections, new(atomic.Uint64))) }()
 	t.Cleanup(func() {
 		if err := server.Shutdown(); err != nil {
 			t.Error(err)
@@ -93,5 +97,47 @@ func TestBusyConnectionsLiveOn(t *testing.T) {
 		if _, err := conn.Read(answer); err != nil {
 			t.Fatalf("a busy connection was closed after %v: %v", time.Since(began), err)
 		}
+	}
+}
+
+// A poorListener has no file for a connection, now and then.
+type poorListener struct {
+	net.Listener
+	failures []error
+}
+
+func (l *poorListener) Accept() (net.Conn, error) {
+	if len(l.failures) > 0 {
+		err := l.failures[0]
+		l.failures = l.failures[1:]
+		return nil, err
+	}
+	return l.Listener.Accept()
+}
+
+func TestAcceptingOutlastsAKernelWithoutFiles(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failure := func(errno syscall.Errno) error {
+		return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", errno)}
+	}
+	poor := &poorListener{listener, []error{failure(syscall.EMFILE), failure(syscall.ENFILE), failure(syscall.ECONNABORTED), failure(syscall.ENOBUFS)}}
+	s := newSweeper(poor, time.Second, maxConnections, new(atomic.Uint64))
+	client, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := s.Accept()
+	if err != nil {
+		t.Fatalf("accepting ended: %v", err)
+	}
+	if err := errors.Join(conn.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("accepting on a closed listener: %v", err)
 	}
 }

@@ -48,32 +48,36 @@ func (c *counters) observe(took time.Duration) {
 type collector struct {
 	shards       []counters
 	unrecorded   func() uint64
+	crowdedOut   func() uint64
 	clicks       *prometheus.Desc
 	seconds      *prometheus.Desc
 	unknownSlugs *prometheus.Desc
 	refused      *prometheus.Desc
 	panics       *prometheus.Desc
 	lost         *prometheus.Desc
+	crowded      *prometheus.Desc
 }
 
-func newCollector(shards int, unrecorded func() uint64) *collector {
+func newCollector(shards int, unrecorded, crowdedOut func() uint64) *collector {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return &collector{
 		shards:       make([]counters, shards),
 		unrecorded:   unrecorded,
+		crowdedOut:   crowdedOut,
 		clicks:       describe("tributary_clicks_received_total", "Hits on tracking links, by verdict.", "verdict"),
 		seconds:      describe("tributary_redirect_seconds", "Time from a click's headers read to its redirect handed to the connection."),
 		unknownSlugs: describe("tributary_unknown_slugs_total", "Requests for a slug no link has."),
 		refused:      describe("tributary_requests_refused_total", "Requests answered 400 because their form is ambiguous."),
 		panics:       describe("tributary_handler_panics_total", "Requests answered 500 after a fault in the handler; each is a bug."),
 		lost:         describe("tributary_clicks_unrecorded_total", "Shoppers redirected although the spool could not take their click."),
+		crowded:      describe("tributary_connections_crowded_out_total", "Connections of the tracker closed because there were too many, or no file for another; those that had waited long go first."),
 	}
 }
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.clicks, c.seconds, c.unknownSlugs, c.refused, c.panics, c.lost} {
+	for _, desc := range []*prometheus.Desc{c.clicks, c.seconds, c.unknownSlugs, c.refused, c.panics, c.lost, c.crowded} {
 		ch <- desc
 	}
 }
@@ -95,6 +99,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counter(c.refused, sum(func(s *counters) *atomic.Uint64 { return &s.refused }))
 	counter(c.panics, sum(func(s *counters) *atomic.Uint64 { return &s.panics }))
 	counter(c.lost, c.unrecorded())
+	counter(c.crowded, c.crowdedOut())
 
 	cumulative := map[float64]uint64{}
 	var count uint64

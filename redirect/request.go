@@ -19,6 +19,7 @@ type requestHeaders struct {
 	globalPrivacy  bool // Sec-GPC: 1
 	contentLength  bool
 	transferCoding bool
+	ambiguous      string // a line that two parsers may read differently
 }
 
 // scan reads the headers in one pass over their raw bytes. Several
@@ -32,6 +33,9 @@ func (h *requestHeaders) scan(raw []byte) {
 			line, raw = raw[:end], raw[end+1:]
 		} else {
 			raw = nil
+		}
+		if why := ambiguity(line); why != "" {
+			h.ambiguous = why
 		}
 		colon := bytes.IndexByte(line, ':')
 		if colon <= 0 {
@@ -61,9 +65,27 @@ func (h *requestHeaders) scan(raw []byte) {
 				h.forwardedFor = joinList(h.forwardedFor, trimSpace(value))
 			}
 		case len("transfer-encoding"):
-			h.transferCoding = h.transferCoding || hasName(name, "transfer-encoding")
+			if hasName(name, "transfer-encoding") {
+				h.transferCoding = true
+				if !hasName(trimSpace(value), "chunked") {
+					h.ambiguous = "Transfer-Encoding is not chunked"
+				}
+			}
 		}
 	}
+}
+
+// ambiguity says how two parsers may read a header line differently: one joins a
+// folded line to the one before, the other takes it for a header of its own; one
+// ends a line at a bare CR, the other reads on (RFC 9112 sections 2.2 and 5.2).
+func ambiguity(line []byte) string {
+	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		return "folded header line"
+	}
+	if cr := bytes.IndexByte(line, '\r'); cr >= 0 && cr < len(line)-1 {
+		return "bare CR in a header"
+	}
+	return ""
 }
 
 func keepFirst(field *[]byte, name []byte, want string, value []byte) {
@@ -72,7 +94,8 @@ func keepFirst(field *[]byte, name []byte, want string, value []byte) {
 	}
 }
 
-// hasName compares a header name with one in lower case.
+// hasName compares a header name, or a word that has no case, with one in lower
+// case.
 func hasName(name []byte, lower string) bool {
 	if len(name) != len(lower) {
 		return false
@@ -115,6 +138,9 @@ func joinList(list, entry []byte) []byte {
 func refusal(header *fasthttp.RequestHeader, seen *requestHeaders) string {
 	if seen.contentLength && seen.transferCoding {
 		return "both Content-Length and Transfer-Encoding"
+	}
+	if seen.ambiguous != "" {
+		return seen.ambiguous
 	}
 	if version := string(header.Protocol()); version != "HTTP/1.1" && version != "HTTP/1.0" {
 		return "HTTP version is neither 1.0 nor 1.1"

@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/redirect/geo"
 	"tributary/redirect/links"
 	"tributary/redirect/verdict"
@@ -32,8 +33,8 @@ const (
 	maxHeaderBytes = 16 << 10
 	// maxBodyBytes bounds a body that nobody vouches for; Intake allows more.
 	maxBodyBytes = attribution.MaxReportBytes
-	// maxConnections bounds how many are open at once.
-	maxConnections = 64 << 10
+	// maxConnections bounds how many are open at once, with connectionLimit.
+	maxConnections = 32 << 10
 )
 
 // A ClickLog takes click records out of kill -9's reach.
@@ -79,13 +80,17 @@ type Options struct {
 type Server struct {
 	options   Options
 	rules     atomic.Pointer[verdict.Rules]
-	addresses clientAddresses
+	proxies   caller.Proxies
 	http      fasthttp.Server
 	metrics   *collector
 	hits      sync.Pool
 	nextShard atomic.Uint32
 	serving   atomic.Pointer[sweeper]
 	stopping  atomic.Bool
+	timeout   time.Duration // of one step of a connection
+	maxOpen   int           // connections
+
+	crowdedOut atomic.Uint64 // connections
 }
 
 // counterShards is how many sets of counters there are; a power of two.
@@ -94,10 +99,12 @@ const counterShards = 16
 // New makes a Server; it listens to nothing yet.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		options:   o,
-		addresses: clientAddresses{trusted: o.TrustedProxies},
-		metrics:   newCollector(counterShards, o.Clicks.Unrecorded),
+		options: o,
+		proxies: o.TrustedProxies,
+		timeout: requestTimeout,
+		maxOpen: connectionLimit(),
 	}
+	s.metrics = newCollector(counterShards, o.Clicks.Unrecorded, s.crowdedOut.Load)
 	if err := o.Registerer.Register(s.metrics); err != nil {
 		return nil, fmt.Errorf("register the tracker's metrics: %w", err)
 	}
@@ -109,7 +116,7 @@ func New(o Options) (*Server, error) {
 		HeaderReceived:               s.bounds,
 		ReadBufferSize:               maxHeaderBytes,
 		MaxRequestBodySize:           maxBodyBytes,
-		Concurrency:                  maxConnections,
+		Concurrency:                  2 * maxConnections, // the sweeper bounds connections
 		NoDefaultServerHeader:        true,
 		NoDefaultDate:                true,
 		NoDefaultContentType:         true,
@@ -124,7 +131,7 @@ func New(o Options) (*Server, error) {
 
 // Serve answers the listener's connections until Shutdown.
 func (s *Server) Serve(listener net.Listener) error {
-	sweeper := newSweeper(listener, requestTimeout)
+	sweeper := newSweeper(listener, s.timeout, s.maxOpen, &s.crowdedOut)
 	s.serving.Store(sweeper)
 	return s.http.Serve(sweeper)
 }
@@ -175,7 +182,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, h *hit) {
 		s.readyz(ctx)
 	default:
 		if s.options.Intake != nil && bytes.HasPrefix(path, intakePrefix) {
-			s.options.Intake.Serve(ctx, path, s.addresses.of(ctx.RemoteAddr(), h.headers.forwardedFor))
+			s.options.Intake.Serve(ctx, path, s.clientOf(ctx, h))
 			return
 		}
 		s.click(ctx, h, path[1:], query)
@@ -183,6 +190,16 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, h *hit) {
 }
 
 var intakePrefix = []byte("/t/")
+
+// clientOf is the address of who asks, with trusted proxies seen through; invalid
+// for a connection that has none.
+func (s *Server) clientOf(ctx *fasthttp.RequestCtx, h *hit) netip.Addr {
+	peer, ok := ctx.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return s.proxies.Client(peer.AddrPort().Addr(), h.headers.forwardedFor)
+}
 
 // bounds says how much of a request is read, once its headers are.
 func (s *Server) bounds(header *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {

@@ -185,6 +185,11 @@ func startTracker(t *testing.T) *tracker {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveTracker(t, server, log, options)
+}
+
+func serveTracker(t *testing.T, server *Server, log *memoryLog, options Options) *tracker {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

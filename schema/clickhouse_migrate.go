@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -30,6 +31,10 @@ type migration struct {
 	checksum   string // SHA-256 of the file, hex
 	statements []string
 }
+
+// ErrOtherVersion is a database that another version of the program has migrated
+// further, or otherwise.
+var ErrOtherVersion = errors.New("ClickHouse's tables are another version's")
 
 // MigrateClickHouse brings the tables of conn's database up to date. It
 // refuses a database whose migrations are not this program's: one changed
@@ -110,10 +115,10 @@ func checkApplied(migrations []migration, applied map[uint32]appliedMigration) e
 	for version, a := range applied {
 		i := slices.IndexFunc(migrations, func(m migration) bool { return m.version == version })
 		if i < 0 {
-			return fmt.Errorf("ClickHouse has migration %s, which this program does not know: it was written by a newer one; install that, or use another database", a.name)
+			return fmt.Errorf("%w: it has migration %s, which this program does not know: it was written by a newer one; install that, or use another database", ErrOtherVersion, a.name)
 		}
 		if m := migrations[i]; len(a.checksums) != 1 || a.checksums[0] != m.checksum {
-			return fmt.Errorf("ClickHouse migration %s was changed after it was applied as %s: restore the file and put the change in a new migration", m.name, a.name)
+			return fmt.Errorf("%w: migration %s was changed after it was applied as %s: restore the file and put the change in a new migration", ErrOtherVersion, m.name, a.name)
 		}
 	}
 	return nil

@@ -18,10 +18,10 @@ import (
 // clickColumns are the columns of clicks in the order of the table.
 var clickColumns = []string{
 	"click_id", "time", "advertiser_id", "campaign_id", "creator_id", "task_id", "link_id", "post_id", "platform", "currency",
-	"observed_platform", "verdict", "reasons", "rules_version", "is_unique", "method", "destination", "rule",
+	"observed_platform", "verdict", "reasons", "rules_version", "is_unique", "first_verdict", "first_unique", "method", "destination", "rule",
 	"country", "region", "city", "asn", "asn_org", "network", "visitor", "user_agent", "device", "os", "os_version",
 	"browser", "browser_version", "in_app", "referrer_host", "language", "sub1", "sub2", "sub3", "sub4", "sub5",
-	"unpayable", "gpc", "node", "seq", "shipped_at",
+	"unpayable", "gpc", "erased", "node", "seq", "shipped_at",
 }
 
 var verdicts = []string{"valid", "valid", "valid", "valid", "test", "probe", "prefetch", "preview", "bot", "datacenter", "rate"}
@@ -60,7 +60,7 @@ func clickBatch(n, first int) []any {
 	return []any{
 		strings(func(i int) string { return fmt.Sprintf("c1%016x%024x", i, i*31) }), times, of("adv", 20), of("cmp", 60),
 		of("crt", 900), of("tsk", 3000), of("lnk", links), constant(""), of("platform", 5), constant("USD"), of("platform", 5),
-		strings(func(i int) string { return verdicts[i%len(verdicts)] }), reasons, versions, uniques, constant("GET"),
+		strings(func(i int) string { return verdicts[i%len(verdicts)] }), reasons, versions, uniques, constant(""), zeros, constant("GET"),
 		strings(func(i int) string { return fmt.Sprintf("https://shop.example/p/%d?ref=a", i%5000) }), constant(""),
 		of("TH", 80), constant(""), of("city", 400), asns, of("org", 500),
 		strings(func(i int) string { return fmt.Sprintf("203.0.%d.0/24", i%250) }), visitors,
@@ -68,7 +68,7 @@ func clickBatch(n, first int) []any {
 			return fmt.Sprintf("Mozilla/5.0 (Linux; Android 14; Phone %d) AppleWebKit/537.36 Chrome/126.0.0.0 Mobile", i%2000)
 		}),
 		of("phone", 3), of("os", 6), of("14", 20), of("browser", 8), of("126", 30), zeros, of("ref.example", 50), of("en", 30),
-		constant(""), constant(""), constant(""), constant(""), constant(""), constant(""), zeros, constant("node-1"), seqs, times,
+		constant(""), constant(""), constant(""), constant(""), constant(""), constant(""), zeros, zeros, constant("node-1"), seqs, times,
 	}
 }
 

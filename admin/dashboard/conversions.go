@@ -5,13 +5,14 @@ import (
 )
 
 // A conversionsView is what shops reported: all of it, what nobody was credited
-// for, what could not be taken, and what creators miss.
+// for, what could not be taken, what creators miss, and what looks like fraud.
 type conversionsView struct {
 	Show        string
 	Order       string
 	Conversions []ledger.Conversion
 	Quarantine  []ledger.Quarantined
 	Inquiries   []ledger.Inquiry
+	Signals     []ledger.FraudSignal
 	Next        string
 	Directory   *directory
 }
@@ -22,6 +23,7 @@ const (
 	listUnattributed = "unattributed"
 	listQuarantine   = "quarantine"
 	listMissed       = "inquiries"
+	listFraud        = "fraud"
 )
 
 func showConversions(v *visit) (any, error) {
@@ -37,6 +39,10 @@ func showConversions(v *visit) (any, error) {
 	case listMissed:
 		list, err := v.Ledger.Inquiries(v.Context(), scope, ledger.InquiryFilter{AdvertiserID: v.Advertiser.ID}, page)
 		view.Inquiries, view.Next = list.Items, list.NextCursor
+		return view, err
+	case listFraud:
+		list, err := v.Ledger.FraudSignals(v.Context(), scope, ledger.FraudFilter{AdvertiserID: v.Advertiser.ID, OrderID: view.Order}, page)
+		view.Signals, view.Next = list.Items, list.NextCursor
 		return view, err
 	}
 	filter := ledger.ConversionFilter{AdvertiserID: v.Advertiser.ID, OrderID: view.Order}

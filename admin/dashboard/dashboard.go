@@ -12,6 +12,7 @@ import (
 	"tributary/admin/reports"
 	"tributary/admin/webhooks"
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/catalog"
 	"tributary/ledger"
 )
@@ -29,6 +30,7 @@ type Options struct {
 	Ways       Ways              // how ways to report sales are doing; nil: not known
 	Watch      Watch             // how the process does, for the operator; nil: not known
 	Sandbox    bool              // says on every page that this is a rehearsal
+	Proxies    caller.Proxies    // whose X-Forwarded-For counts; nil: nobody's
 }
 
 // Ways tells how each way of reporting sales is doing.
@@ -43,7 +45,7 @@ type Dashboard struct {
 	pages  []*page
 	signIn *page
 	failed *page
-	tries  attempts
+	tries  *caller.Tries
 }
 
 // New reads the templates and assets. It fails when a third party's file was not
@@ -53,7 +55,7 @@ func New(o Options) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dashboard{Options: o, assets: files}
+	d := &Dashboard{Options: o, assets: files, tries: caller.NewTries(caller.SignInLimit)}
 	d.pages = append(d.pages, advertiserPages()...)
 	d.pages = append(d.pages, creatorPages()...)
 	d.pages = append(d.pages, operatorPages()...)

@@ -241,6 +241,8 @@ func human(value any) string {
 var properNames = map[string]string{
 	"tiktok": "TikTok", "youtube": "YouTube", "linkedin": "LinkedIn", "xhs": "Xiaohongshu", "line": "LINE", "x": "X", "ios": "iOS", "s2s": "Server",
 	"url": "Links", "code": "Code", "click": "Link",
+	"fraud_review": "To be looked at", "fraud_self_purchase": "Creator’s own purchase", "fraud_velocity": "Many orders from one network",
+	"fraud_leaked_code": "Leaked code", "fraud_click_source": "Click from paid search",
 }
 
 // short is the end of an identifier, enough to tell some apart.

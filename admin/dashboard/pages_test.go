@@ -55,7 +55,7 @@ func TestOthersThingsAreNotThere(t *testing.T) {
 			t.Errorf("%s: %s", path, answer.Status)
 		}
 	}
-	for _, path := range []string{"/overview", "/campaigns", "/actions", "/conversions", "/conversions?show=unattributed", "/pay", "/integrations", "/overview?advertiser=" + o.advertiser} {
+	for _, path := range []string{"/overview", "/campaigns", "/actions", "/conversions", "/conversions?show=unattributed", "/conversions?show=fraud", "/pay", "/integrations", "/overview?advertiser=" + o.advertiser} {
 		asked, _ := url.Parse(path)
 		body := b.page(path)
 		for _, foreign := range []string{o.advertiser, o.creator, "Mali", "Spring", "Acme"} {

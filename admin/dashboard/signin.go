@@ -1,16 +1,14 @@
 package dashboard
 
 import (
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"tributary/admin"
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/catalog"
 )
 
@@ -54,16 +52,16 @@ func (d *Dashboard) takeKey(w http.ResponseWriter, r *http.Request) {
 		d.showSignIn(w, r, http.StatusForbidden, view)
 		return
 	}
-	from := clientNetwork(r)
-	if wait := d.tries.wait(from, time.Now()); wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
+	client, key := d.Proxies.ClientOf(r), strings.TrimSpace(r.PostForm.Get("key"))
+	if wait := d.tries.Wait(client, key, time.Now()); wait > 0 {
+		w.Header().Set("Retry-After", caller.RetryAfter(wait))
 		view.Failed = "Too many attempts. Wait a minute, then try again."
 		d.showSignIn(w, r, http.StatusTooManyRequests, view)
 		return
 	}
-	session, err := d.Catalog.SignIn(r.Context(), strings.TrimSpace(r.PostForm.Get("key")), time.Now())
+	session, err := d.Catalog.SignIn(r.Context(), key, time.Now())
 	if p, refused := attribution.AsProblem(err); refused {
-		d.tries.failed(from, time.Now())
+		d.tries.Failed(client, time.Now())
 		view.Failed = "This key opens nothing: it is unknown, revoked or expired."
 		if p.Code == attribution.CodeForbidden {
 			view.Failed = "This key only delivers conversions. Sign in with an advertiser's, a creator's or an admin's."
@@ -75,6 +73,7 @@ func (d *Dashboard) takeKey(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, d.visit(r, d.failed, catalog.Session{}), err)
 		return
 	}
+	d.tries.Passed(client, key)
 	setSessionCookies(w, r, session)
 	http.Redirect(w, r, orHome(view.Next, d.homeOf(session.Scope.Role)), http.StatusSeeOther)
 }
@@ -112,6 +111,9 @@ func (d *Dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // setSessionCookies gives the browser its session, which scripts cannot read, and
 // the token its own pages' scripts send with changes.
+//
+// X-Forwarded-Proto is believed whoever sends it: it can only make cookies secure,
+// and who lies gets a session that does not work.
 func setSessionCookies(w http.ResponseWriter, r *http.Request, session catalog.Session) {
 	secure := r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 	life := int(catalog.SessionLife.Seconds())
@@ -127,58 +129,4 @@ func orHome(next, home string) string {
 		return home
 	}
 	return next
-}
-
-// The bounds of attempts to sign in.
-const (
-	maxTries    = 10 // that failed, of one network in a window
-	triesWindow = time.Minute
-	maxNetworks = 10_000
-)
-
-// attempts counts what failed to sign in, by network.
-type attempts struct {
-	mu     sync.Mutex
-	counts map[string]tally
-}
-
-type tally struct {
-	failed int
-	until  time.Time
-}
-
-// wait is how long a network must wait before its next attempt.
-func (a *attempts) wait(network string, now time.Time) time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t := a.counts[network]; t.failed >= maxTries {
-		return max(0, t.until.Sub(now))
-	}
-	return 0
-}
-
-func (a *attempts) failed(network string, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.counts == nil || len(a.counts) >= maxNetworks {
-		a.counts = map[string]tally{}
-	}
-	t := a.counts[network]
-	if now.After(t.until) {
-		t = tally{until: now.Add(triesWindow)}
-	}
-	t.failed++
-	a.counts[network] = t
-}
-
-// clientNetwork is who asks: an IPv4 address, or an IPv6 /64.
-func clientNetwork(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
-		return ip.Mask(net.CIDRMask(64, 128)).String()
-	}
-	return host
 }

@@ -6,9 +6,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"tributary/admin"
+	"tributary/caller"
 )
 
 func TestSigningIn(t *testing.T) {
@@ -51,6 +51,50 @@ func TestSigningIn(t *testing.T) {
 	}
 }
 
+// TestSessionsAreNotFixed has somebody plant a session before signing in, and keep
+// a copy of one after signing out: neither opens anything.
+func TestSessionsAreNotFixed(t *testing.T) {
+	o := newOffice(t, false)
+	ask := func(token string) int {
+		t.Helper()
+		request := must(http.NewRequest(http.MethodGet, o.url+"/pay", nil))(t)
+		request.AddCookie(&http.Cookie{Name: admin.SessionCookie, Value: token})
+		answer, _ := o.browser().send(request)
+		return answer.StatusCode
+	}
+	sessionIn := func(answer *http.Response) string {
+		t.Helper()
+		for _, cookie := range answer.Cookies() {
+			if cookie.Name == admin.SessionCookie {
+				return cookie.Value
+			}
+		}
+		t.Fatalf("no session: %s", answer.Status)
+		return ""
+	}
+	stranger, _ := o.browser().signIn(o.strangersKey, "")
+	for _, planted := range []string{strings.Repeat("a", 43), "", sessionIn(stranger)} {
+		b := o.browser()
+		answer, _ := b.post("/login", url.Values{"key": {o.ownKey}}, "Cookie", admin.SessionCookie+"="+planted)
+		token := sessionIn(answer)
+		if token == planted || len(token) != 43 {
+			t.Errorf("with %q planted the session is %q", planted, token)
+		}
+		if ask(token) != http.StatusOK {
+			t.Error("the session opens nothing")
+		}
+		if answer, _ := b.post("/logout", nil, "Origin", o.url); answer.StatusCode != http.StatusSeeOther {
+			t.Fatalf("signing out: %s", answer.Status)
+		}
+		if ask(token) != http.StatusSeeOther {
+			t.Error("a copy of the session outlives signing out")
+		}
+	}
+	if ask(strings.Repeat("a", 43)) != http.StatusSeeOther {
+		t.Error("a planted session opens something")
+	}
+}
+
 func TestSessionEndsWithItsKey(t *testing.T) {
 	o := newOffice(t, false)
 	b := o.signedIn(o.ownKey)
@@ -86,34 +130,16 @@ func TestForeignPagesSignNobodyIn(t *testing.T) {
 func TestTooManyAttempts(t *testing.T) {
 	o := newOffice(t, false)
 	b := o.browser()
-	for range maxTries {
+	o.signedIn(o.ownKey)
+	for range caller.SignInLimit.Failures {
 		if answer, _ := b.signIn("trb_wrong", ""); answer.StatusCode != http.StatusUnauthorized {
 			t.Fatalf("an attempt: %s", answer.Status)
 		}
 	}
-	if answer, _ := b.signIn(o.ownKey, ""); answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") == "" {
+	if answer, _ := b.signIn(o.rootKey, ""); answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") == "" {
 		t.Errorf("one attempt too many: %s", answer.Status)
 	}
-}
-
-func TestAttemptsAreForgotten(t *testing.T) {
-	var a attempts
-	for i := range maxNetworks + 5 { // memory stays bounded
-		a.failed(string(rune('a'+i%26))+strings.Repeat("x", i%7)+time.Duration(i).String(), noon)
-	}
-	if len(a.counts) > maxNetworks {
-		t.Errorf("%d networks are kept", len(a.counts))
-	}
-	for range maxTries {
-		a.failed("net", noon)
-	}
-	if a.wait("net", noon) == 0 || a.wait("net", noon.Add(triesWindow)) != 0 || a.wait("other", noon) != 0 {
-		t.Error("who must wait is wrong")
-	}
-	a.failed("net", noon.Add(triesWindow+time.Second))
-	if a.wait("net", noon.Add(triesWindow+time.Second)) != 0 {
-		t.Error("old attempts count")
-	}
+	o.signedIn(o.ownKey) // one that this network has signed in with
 }
 
 func TestWhereSigningInLeads(t *testing.T) {

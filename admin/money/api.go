@@ -28,6 +28,7 @@ func Routes(l *ledger.Ledger, intake Intake) admin.Routes {
 		a.actions(api)
 		a.actionSteps(api)
 		a.quarantine(api)
+		a.fraud(api)
 		a.tasks(api)
 		a.earnings(api)
 		a.payouts(api)

@@ -32,7 +32,8 @@ func (a *API) attribution(api *admin.API) {
 	admin.Register(api, admin.Operation{
 		ID: "replay-attribution", Method: http.MethodPost, Path: "/v1/attribution/replay", Tag: "Conversions",
 		Summary: "Decide again who earned conversions", Roles: payers, Waits: true, Timeout: replayTimeout,
-		Description: "Under another model or other terms, each conversion from the clicks and the code of its first decision. " +
+		Description: "Under another model, other terms, or the verdicts that POST /v1/clicks/reclassify gave clicks since, " +
+			"each conversion from the clicks and the code of its first decision. " +
 			"A dry run, the default, says what would change. Applied, pending and held actions whose credit went are reversed, " +
 			"new ones made through caps and budget, and locked ones corrected by adjustments. " +
 			"An advertiser may ask for dry runs of its own, of at most 1,000 conversions.",

@@ -110,7 +110,9 @@ func TestAFileOfActionsHasTheirFields(t *testing.T) {
 	fields := reflect.TypeFor[ledger.Action]()
 	for i := range fields.NumField() {
 		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
-		names = append(names, name)
+		if name != "signals" { // sentences, of which there may be many: GET /v1/fraud-signals lists them
+			names = append(names, name)
+		}
 	}
 	var columns []string
 	for _, column := range listedFields {

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"tributary/attribution"
 )
@@ -105,7 +107,12 @@ func TestNamesAreJudgedWhenTheyAreConnectedTo(t *testing.T) {
 	if !errors.As(err, &refused) || reached {
 		t.Errorf("got %v, reached %t", err, reached)
 	}
-	for _, name := range []string{"127.0.0.1", "localhost", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::]"} {
+	for _, name := range []string{
+		"127.0.0.1", "localhost", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::]", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]", "[::1%25lo]",
+		// what some resolvers read as an address, and others ask a name server for
+		"2130706433", "0x7f000001", "017700000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.1", "127.0.0.1.", "0x7f.0.0.0x1", "00000177.1", "0", "localhost.", "LOCALHOST",
+		"127.0.0.1.nip.example", "%31%32%37.0.0.1", "①②⑦.⓪.⓪.①", "127。0。0。1", "１２７.0.0.1",
+	} {
 		if response, err := client.Get("http://" + name + ":" + port + "/"); err == nil {
 			_ = response.Body.Close()
 			t.Errorf("%s was reached", name)
@@ -113,6 +120,19 @@ func TestNamesAreJudgedWhenTheyAreConnectedTo(t *testing.T) {
 	}
 	if reached {
 		t.Error("this machine was reached")
+	}
+	// A name that was public a moment ago, when the webhook was made or pinged.
+	names := &shiftingNames{answers: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("127.0.0.1")}}
+	shifting := newClient([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, true, names.resolver(t))
+	shifting.Timeout = 300 * time.Millisecond // nobody is at the first
+	for range 3 {
+		if response, err := shifting.Get("http://shifting.example:" + port + "/"); err == nil {
+			_ = response.Body.Close()
+			t.Error("a name that moved was reached")
+		}
+	}
+	if reached || names.asked.Load() < 2 {
+		t.Errorf("reached %t, asked %d times", reached, names.asked.Load())
 	}
 	allowed := newClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, true, nameServer(t, netip.MustParseAddr("127.0.0.1")))
 	response, err := allowed.Get("http://rebound.example:" + port + "/")
@@ -124,6 +144,22 @@ func TestNamesAreJudgedWhenTheyAreConnectedTo(t *testing.T) {
 
 // nameServer is a resolver for whom every name has one IPv4 address.
 func nameServer(t *testing.T, address netip.Addr) *net.Resolver {
+	t.Helper()
+	return (&shiftingNames{answers: []netip.Addr{address}}).resolver(t)
+}
+
+// shiftingNames answers each question for an IPv4 address with the next of a list,
+// and then with the last.
+type shiftingNames struct {
+	answers []netip.Addr
+	asked   atomic.Int64
+}
+
+func (s *shiftingNames) next() netip.Addr {
+	return s.answers[min(int(s.asked.Add(1)), len(s.answers))-1]
+}
+
+func (s *shiftingNames) resolver(t *testing.T) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -144,7 +180,7 @@ func nameServer(t *testing.T, address netip.Addr) *net.Resolver {
 			if isA {
 				answer[7] = 1
 				answer = append(answer, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-				answer = append(answer, address.AsSlice()...)
+				answer = append(answer, s.next().AsSlice()...)
 			}
 			_, _ = conn.WriteTo(answer, from)
 		}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -16,6 +18,7 @@ import (
 
 	"tributary/admin"
 	"tributary/admin/money"
+	"tributary/admin/reclassify"
 	"tributary/admin/reports"
 	"tributary/admin/sandbox"
 	"tributary/attribution"
@@ -72,6 +75,10 @@ type app struct {
 	rules           *verdict.Rules
 	geo             *geo.Databases
 	tracker         *redirect.Server
+	judging         atomic.Pointer[verdict.Rules] // those in force, for hits that are stored
+	reclassifier    *reclassify.Service
+
+	backingUp sync.Mutex // held while a backup is made
 
 	newKey string // the admin key this start made, to be printed once
 }
@@ -89,8 +96,8 @@ type appConfig struct {
 func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
 	a := &app{options: o, log: c.log, out: c.out, failed: make(chan error, 2), migrated: make(chan struct{}), metrics: newMetricBook()}
 	for _, start := range []func(context.Context, appConfig) error{
-		a.openDataDir, a.openClock, a.listen, a.openCatalog, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
-		a.ship, a.copyLedger, a.settle, a.tell, a.openTracker, a.seedDemo, a.serveAdmin, a.serveTracker,
+		a.openDataDir, a.followClickKeys, a.openClock, a.listen, a.openCatalog, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
+		a.ship, a.copyLedger, a.settle, a.tell, a.openTracker, a.openReclassifier, a.seedDemo, a.serveControl, a.serveAdmin, a.serveTracker,
 	} {
 		if err := start(ctx, c); err != nil {
 			return nil, errors.Join(err, a.stop())
@@ -109,6 +116,9 @@ func (a *app) openDataDir(context.Context, appConfig) (err error) {
 		return err
 	}
 	a.life.onClose("data directory", a.dir.Close)
+	if err := a.dir.checkRestored(); err != nil {
+		return err
+	}
 	if a.secrets, err = a.dir.secrets(); err != nil {
 		return err
 	}
@@ -154,13 +164,19 @@ func (a *app) openCatalog(ctx context.Context, _ appConfig) (err error) {
 	a.things = catalog.New(a.db, catalog.Options{
 		BaseURL: a.options.BaseURL, Pepper: a.secrets.KeyPepper, Now: a.now, Log: a.log, BudgetChanged: a.budgetChanged, PostChanged: a.postChanged,
 	})
-	a.money = ledger.New(a.db, ledger.Options{ClickKeys: a.clickKeys, Now: a.now, Log: a.log, RoutesChanged: a.things.Announce, PostCutoff: a.options.PostCutoff})
+	reader, err := a.newReader()
+	if err != nil {
+		return err
+	}
+	a.money = ledger.New(a.db, ledger.Options{
+		ClickKeys: a.clickKeys, Now: a.now, Log: a.log, RoutesChanged: a.things.Announce, PostCutoff: a.options.PostCutoff, CustomerHash: reader.CustomerHash,
+	})
 	return nil
 }
 
 func (a *app) openClicks(context.Context, appConfig) (err error) {
 	a.clicks, err = spool.Open(spool.Options{
-		Dir: a.dir.file(spoolDir), SyncWithin: a.options.ClickFsync, FillAhead: a.options.ClickFsync == 0, Logger: a.log,
+		Dir: a.dir.file(spoolDir), SyncWithin: a.options.ClickFsync, FillAhead: a.options.ClickFsync == 0, KeepFreeBytes: clicksKeepFree, Logger: a.log,
 	})
 	if err != nil {
 		return err
@@ -175,6 +191,9 @@ func (a *app) openClickHouse(ctx context.Context, c appConfig) (err error) {
 	o := schema.ClickHouseOptions{DSN: string(a.options.ClickHouse)}
 	if o.DSN == "" {
 		if err := readersAddressIsFree(a.options.ClickhouseListen); err != nil {
+			return err
+		}
+		if err := schema.RemoveFrozen(a.dir.file(enginePath)); err != nil { // of a backup that a kill ended
 			return err
 		}
 		a.engine, err = engine.Start(ctx, engine.Options{
@@ -266,9 +285,15 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 	routes := []admin.Routes{
 		reports.Routes(figures, a.things, a.clickKeys, a.reportTime), reports.DetailRoutes(figures, a.money, a.reportTime),
 		live,
-		money.Routes(a.money, sales), money.AuditRoutes(a),
+		money.Routes(a.money, sales), money.AuditRoutes(a), a.reclassifier.Routes,
 	}
 	routes = append(routes, a.telling.routes()...)
+	erasing, err := a.openErasures()
+	if err != nil {
+		return err
+	}
+	routes = append(routes, erasing.Routes)
+	a.life.background("forgetting", a.forgetOld)
 	if a.clock != nil {
 		routes = append(routes, sandbox.Routes(a.rehearsal(), a.samples(sales)))
 	}
@@ -280,6 +305,7 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 		Pages: pages.Handle, Missing: http.HandlerFunc(pages.Missing), Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
 		Routes:  routes,
+		Proxies: a.options.TrustedProxies,
 	})
 	server := admin.NewServer(handler, a.log)
 	a.serve("admin", func() error { return server.Serve(a.adminListener) }, server.Shutdown)

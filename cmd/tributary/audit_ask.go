@@ -32,18 +32,43 @@ func (c *auditCommand) ask(ctx context.Context, t terminal, o Options) (err erro
 		base = "http://" + localAddress(o.AdminAddr)
 	}
 	return withCatalogOf(ctx, o, func(things *catalog.Catalog) (err error) {
-		expires := attribution.InstantOf(time.Now().Add(askTimeout))
-		key, secret, err := things.CreateKey(ctx, operator, catalog.KeyFields{Role: catalog.RoleAdmin, Name: "audit", ExpiresAt: &expires})
+		fields := catalog.KeyFields{Role: catalog.RoleAdmin, Name: "audit"}
+		if !o.Sandbox { // whose clock may be anywhere
+			expires := attribution.InstantOf(time.Now().Add(askTimeout))
+			fields.ExpiresAt = &expires
+		}
+		key, secret, err := things.CreateKey(ctx, operator, fields)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, things.ArchiveKey(context.WithoutCancel(ctx), operator, key.ID)) }()
+		defer func() { err = errors.Join(err, revoke(context.WithoutCancel(ctx), things, key.ID)) }()
 		found, err := askFor(ctx, base, secret)
 		if err != nil {
 			return err
 		}
 		return tellAudit(t.Out, found)
 	})
+}
+
+// How often a key is revoked when the database is busy: each try waits for its turn
+// by itself, for seconds.
+const (
+	revokeTries = 5
+	revokePause = 200 * time.Millisecond
+)
+
+// revoke revokes the key of an audit. A process under load may keep another from
+// writing for longer than one try waits.
+func revoke(ctx context.Context, things *catalog.Catalog, key string) (err error) {
+	for try := 1; ; try++ {
+		if err = things.ArchiveKey(ctx, operator, key); err == nil {
+			return nil
+		}
+		if try == revokeTries {
+			return fmt.Errorf("the audit's key %s is valid for %s still; revoke it with 'tributary key revoke': %w", key, askTimeout, err)
+		}
+		time.Sleep(revokePause)
+	}
 }
 
 // localAddress is where this machine reaches a listener's address.

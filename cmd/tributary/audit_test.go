@@ -16,6 +16,7 @@ import (
 //
 //	go test ./cmd/tributary -run WhileMoneyIsCopied -v -money.seed 7
 func TestBooksAgreeAfterKillsWhileMoneyIsCopied(t *testing.T) {
+	t.Parallel()
 	seed := *moneySeed
 	if seed == 0 {
 		seed = rand.Uint64()

@@ -12,6 +12,7 @@ import (
 const creatorOfDemo = "mali"
 
 func TestCreatorInBrowser(t *testing.T) {
+	t.Parallel()
 	a := startDemo(t)
 	var creator, foreign string
 	for _, found := range a.all("/v1/creators", nil) {
@@ -55,6 +56,7 @@ func TestCreatorInBrowser(t *testing.T) {
 }
 
 func TestOperatorInBrowser(t *testing.T) {
+	t.Parallel()
 	a := startDemo(t)
 	advertiser := a.campaignTitled(demoCampaignTitle)["advertiser_id"].(string)
 	for _, amount := range []string{"10.00", "20.00"} { // the second one conflicts

@@ -86,12 +86,14 @@ func (a *testApp) campaignTitled(title string) map[string]any {
 }
 
 func TestAdvertiserInBrowser(t *testing.T) {
+	t.Parallel()
 	a := startDemo(t)
 	walkDashboard(t, a, a.keyFor(map[string]any{"role": "advertiser", "advertiser_id": a.campaignTitled(demoCampaignTitle)["advertiser_id"]}),
 		"advertiser.mjs", map[string]any{"title": demoCampaignTitle})
 }
 
 func TestAdvertiserMakesInBrowser(t *testing.T) {
+	t.Parallel()
 	a := startDemo(t)
 	campaign := a.campaignTitled(demoCampaignTitle)
 	key := a.keyFor(map[string]any{"role": "advertiser", "advertiser_id": campaign["advertiser_id"]})

@@ -16,15 +16,17 @@ import (
 var mayImport = map[string][]string{
 	"attribution": {},
 	"background":  {},
+	"caller":      {},
 	"schema":      {"background"},
-	"redirect":    {"attribution"},
+	"redirect":    {"attribution", "caller"},
 	"ingest":      {"attribution", "background", "schema"},
 	"catalog":     {"attribution", "schema"},
 	"ledger":      {"attribution", "schema"},
-	"admin":       {"attribution", "schema", "catalog", "ledger", "ingest"},
+	"admin":       {"attribution", "schema", "catalog", "ledger", "ingest", "caller"},
 	"bench":       {"attribution"},
+	"torture":     {"attribution"},
 	"docs":        {},
-	"cmd":         {"attribution", "background", "schema", "redirect", "ingest", "catalog", "ledger", "admin"},
+	"cmd":         {"attribution", "background", "caller", "schema", "redirect", "ingest", "catalog", "ledger", "admin"},
 }
 
 // pureRooms import the standard library and nothing else.

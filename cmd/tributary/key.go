@@ -22,6 +22,8 @@ type keyCommand struct {
 	Create keyCreateCommand `cmd:"" help:"Make a key and print it, this once."`
 	List   keyListCommand   `cmd:"" help:"List the keys that are not revoked."`
 	Revoke keyRevokeCommand `cmd:"" help:"Revoke a key; running processes refuse it within a second."`
+
+	RotateClicks keyRotateClicksCommand `cmd:"" help:"Sign click ids with a new key from now on; those handed out stay valid."`
 }
 
 // AfterApply hands the stores' settings to the sub-verb.
@@ -46,7 +48,7 @@ func (s *StoreSettings) withCatalog(ctx context.Context, sources *layers, do fun
 func withCatalogOf(ctx context.Context, options Options, do func(*catalog.Catalog) error) error {
 	secrets, err := readSecrets(options.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no Tributary in %s: name its directory with --data, or start it once with 'tributary serve'", options.DataDir)
+		return noTributaryIn(options.DataDir)
 	}
 	if err != nil {
 		return err
@@ -127,4 +129,22 @@ func (c *keyRevokeCommand) Run(ctx context.Context, t terminal, sources *layers,
 		fmt.Fprintf(t.Out, "%s is revoked\n", c.ID)
 		return nil
 	})
+}
+
+type keyRotateClicksCommand struct{}
+
+// Run makes a new click key. A running process mints under it within a second.
+func (keyRotateClicksCommand) Run(t terminal, sources *layers, store *StoreSettings) error {
+	options, err := store.Options(sources)
+	if err != nil {
+		return err
+	}
+	now, err := rotateClickKeys(options.DataDir, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.Out, "click ids are signed with key %d; %d older keys still verify, each for %d days after it was replaced\n",
+		now.ClickKeys.Current, len(now.ClickKeys.Keys)-1, int(clickKeyLife.Hours()/24))
+	fmt.Fprintf(t.Err, "put the new %s into your backup now\n", secretsFile)
+	return nil
 }

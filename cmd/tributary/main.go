@@ -27,15 +27,19 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCommand   `cmd:"" help:"Run the tracker and the API."`
-	Key     keyCommand     `cmd:"" help:"Make, list and revoke API keys on this machine."`
-	Doctor  doctorCommand  `cmd:"" help:"Check settings, stores, disk, clock and databases, and say what to do."`
-	Audit   auditCommand   `cmd:"" help:"Add everything up, and say what differs."`
-	Replay  replayCommand  `cmd:"" help:"Put quarantined clicks back into the spool."`
-	Import  importCommand  `cmd:"" help:"Import a CSV file of conversions into a running server."`
-	Loadgen loadgenCommand `cmd:"" help:"Send clicks at a steady rate and measure the answers."`
-	Version versionCommand `cmd:"" help:"Print the version."`
-	Docs    docsCommand    `cmd:"" hidden:"" help:"Print a generated reference."`
+	Serve      serveCommand      `cmd:"" help:"Run the tracker and the API."`
+	Key        keyCommand        `cmd:"" help:"Make, list and revoke API keys on this machine."`
+	Doctor     doctorCommand     `cmd:"" help:"Check settings, stores, disk, clock and databases, and say what to do."`
+	Audit      auditCommand      `cmd:"" help:"Add everything up, and say what differs."`
+	Backup     backupCommand     `cmd:"" help:"Write a backup of a data directory, also while it is served."`
+	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data directory."`
+	Reclassify reclassifyCommand `cmd:"" help:"Judge stored hits again by the verdict rules in force."`
+	Erase      eraseCommand      `cmd:"" help:"Erase a customer or a visitor from every store."`
+	Replay     replayCommand     `cmd:"" help:"Put quarantined clicks back into the spool."`
+	Import     importCommand     `cmd:"" help:"Import a CSV file of conversions into a running server."`
+	Loadgen    loadgenCommand    `cmd:"" help:"Send clicks at a steady rate and measure the answers."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Docs       docsCommand       `cmd:"" hidden:"" help:"Print a generated reference."`
 }
 
 // A terminal is where a verb reads and writes, and what it was called with.

@@ -13,6 +13,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == engineVerb {
 		os.Exit(runEngine(os.Args[2:]))
 	}
+	if dir := os.Getenv(rotationChildVariable); dir != "" {
+		rotateUntilKilled(dir)
+	}
 	testscript.Main(m, map[string]func(){"tributary": main})
 }
 

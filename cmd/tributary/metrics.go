@@ -103,6 +103,7 @@ func (a *app) measure() {
 	counter("tributary_spool_corrupt_total", "Damaged records the click spool found on disk.",
 		func() float64 { return float64(a.clicks.Stats().Corrupt) })
 	a.measureMoney()
+	a.metrics.MustRegister(newAccountMeter(a.clicksAccount, a.reportsAccount))
 	if a.engine != nil {
 		counter("tributary_engine_restarts_total", "Times the embedded ClickHouse was started again after it had died.",
 			func() float64 { return float64(a.engine.Restarts()) })

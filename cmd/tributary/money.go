@@ -30,12 +30,20 @@ const (
 	reportMaxWait = 2 * time.Second
 )
 
+// What the spools leave free of the disk, in bytes. A disk that clicks filled to the
+// brim would have no room for the databases to take them away. Orders may go further:
+// they are few, and money.
+const (
+	clicksKeepFree  = 512 << 20
+	reportsKeepFree = 384 << 20
+)
+
 // openReports opens the spool of what merchants report. A report is answered for
 // once it is on disk, whatever clicks wait for.
 func (a *app) openReports(context.Context, appConfig) (err error) {
 	a.reports, err = spool.Open(spool.Options{
 		Dir: a.dir.file(reportsDir), SyncWithin: 0, MaxWait: reportMaxWait, Shards: reportShards, SegmentBytes: reportSegment,
-		MaxRecordBytes: intake.MaxRecordBytes, Logger: a.log,
+		MaxRecordBytes: intake.MaxRecordBytes, KeepFreeBytes: reportsKeepFree, Logger: a.log,
 	})
 	if err != nil {
 		return err
@@ -65,6 +73,7 @@ func (a *app) settle(context.Context, appConfig) error {
 	if a.options.Admin {
 		a.life.background("life cycle", a.passTime)
 		a.life.background("pay per click", a.payClicks)
+		a.life.background("conversion rates", a.lookAtRates)
 	}
 	return nil
 }

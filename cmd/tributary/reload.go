@@ -28,14 +28,21 @@ func (a *app) reload(t terminal, level *slog.LevelVar) {
 	if fixed := needRestart(a.options, next); len(fixed) > 0 {
 		a.log.Warn("these settings changed and need a restart", "settings", fixed)
 	}
+	if err := a.reloadClickKeys(); err != nil {
+		a.log.Error("the click keys were not reloaded; the old ones stay in use", "error", err)
+	}
+	rules, err := verdict.Load(next.Crawlers)
+	if err != nil {
+		a.log.Error("the crawler list was not reloaded", "error", err)
+	} else {
+		a.judging.Store(rules)
+		a.log.Info("verdict rules in force", "version", rules.Version())
+	}
 	if a.tracker == nil {
 		return
 	}
-	if rules, err := verdict.Load(next.Crawlers); err != nil {
-		a.log.Error("the crawler list was not reloaded", "error", err)
-	} else {
+	if rules != nil {
 		a.tracker.SetRules(rules)
-		a.log.Info("verdict rules in force", "version", rules.Version())
 	}
 	a.reloadGeo()
 }

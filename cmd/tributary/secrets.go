@@ -19,10 +19,11 @@ type secrets struct {
 	KeyPepper []byte    `json:"key_pepper"` // API keys are stored as hashes under it
 }
 
-// clickKeys sign click ids. Older keys stay for as long as a click can earn.
+// clickKeys sign click ids. Older keys stay for as long as a click is asked for.
 type clickKeys struct {
-	Current byte            `json:"current"`
-	Keys    map[byte][]byte `json:"keys"`
+	Current byte                         `json:"current"`
+	Keys    map[byte][]byte              `json:"keys"`
+	Retired map[byte]attribution.Instant `json:"retired,omitempty"` // when another became the current one
 }
 
 // pepperBytes is the length of the API keys' pepper.
@@ -69,14 +70,20 @@ func (d *dataDir) makeSecrets() (*secrets, error) {
 		ClickKeys: clickKeys{Current: 1, Keys: map[byte][]byte{1: randomBytes(attribution.ClickKeyBytes)}},
 		KeyPepper: randomBytes(pepperBytes),
 	}
+	return s, s.write(d.path)
+}
+
+// write puts the secrets into a data directory in one step: whenever the process
+// or the machine ends, the file holds these secrets or those before, whole.
+func (s *secrets) write(dir string) error {
 	content, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("encode the secrets: %w", err)
+		return fmt.Errorf("encode the secrets: %w", err)
 	}
-	if err := replaceFile(d.file(secretsFile), content); err != nil {
-		return nil, unwritable(d.path, err)
+	if err := replaceFile(filepath.Join(dir, secretsFile), content); err != nil {
+		return unwritable(dir, err)
 	}
-	return s, nil
+	return nil
 }
 
 func (s *secrets) clickKeyring() (*attribution.ClickKeyring, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tributary/ingest"
@@ -50,8 +51,10 @@ const (
 	maxMigrationWait   = 10 * time.Second
 )
 
-// migrateClickHouse tries until it works; it reports false when ctx ended first.
-// The same failure is logged once.
+// migrateClickHouse tries until it works; it reports false when ctx ended first. The
+// same failure is logged once. An embedded ClickHouse of another version ends the
+// app: nobody can mend it but by another program. A server of the operator's may be
+// ahead for a while, when nodes are upgraded one by one.
 func (a *app) migrateClickHouse(ctx context.Context) bool {
 	var said string
 	for wait := firstMigrationWait; ; wait = min(2*wait, maxMigrationWait) {
@@ -62,6 +65,10 @@ func (a *app) migrateClickHouse(ctx context.Context) bool {
 		if err == nil {
 			a.log.Info("ClickHouse is ready")
 			return true
+		}
+		if a.engine != nil && errors.Is(err, schema.ErrOtherVersion) {
+			a.failed <- err
+			return false
 		}
 		if ctx.Err() == nil && err.Error() != said {
 			said = err.Error()

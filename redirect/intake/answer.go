@@ -14,6 +14,7 @@ const (
 	codeNotAllowed   = "method_not_allowed"
 	codeOrigin       = "origin_not_allowed"
 	codeRate         = "rate_limited"
+	codeTries        = "too_many_attempts"
 )
 
 // The statuses of a result.
@@ -45,15 +46,22 @@ type problem struct {
 
 // refuse answers with a problem (RFC 9457), as the admin API does.
 func refuse(ctx *fasthttp.RequestCtx, r *refusal) {
-	if r.status == fasthttp.StatusServiceUnavailable || r.status == fasthttp.StatusTooManyRequests {
-		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfterSeconds)
-	}
+	sayWhen(ctx, r.status)
 	if r.status == fasthttp.StatusUnauthorized {
 		ctx.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, "Bearer")
 	}
 	answerJSON(ctx, r.status, "application/problem+json", problem{
 		"https://tributary.invalid/errors/" + r.code, fasthttp.StatusMessage(r.status), r.status, r.code, r.detail,
 	})
+}
+
+// sayWhen tells a client that may try again when to, unless somebody who knows
+// better has.
+func sayWhen(ctx *fasthttp.RequestCtx, status int) {
+	again := status == fasthttp.StatusServiceUnavailable || status == fasthttp.StatusTooManyRequests
+	if again && len(ctx.Response.Header.Peek(fasthttp.HeaderRetryAfter)) == 0 {
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfterSeconds)
+	}
 }
 
 func notAllowed(ctx *fasthttp.RequestCtx, methods string) {

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/redirect/intake/fields"
 )
 
@@ -39,7 +41,7 @@ const (
 )
 
 // authenticate says who reports: by bearer key, or by signature when there is one.
-func (x *Intake) authenticate(ctx *fasthttp.RequestCtx) (*fields.Sender, *refusal) {
+func (x *Intake) authenticate(ctx *fasthttp.RequestCtx, client netip.Addr) (*fields.Sender, *refusal) {
 	if !x.o.Credentials.Ready() {
 		return nil, unavailable("API keys are still being loaded")
 	}
@@ -47,9 +49,9 @@ func (x *Intake) authenticate(ctx *fasthttp.RequestCtx) (*fields.Sender, *refusa
 	var credential attribution.Credential
 	var why *refusal
 	if signature := ctx.Request.Header.Peek(headerSignature); len(signature) > 0 {
-		credential, why = x.bySignature(ctx, signature, from)
+		credential, why = x.bySignature(ctx, client, signature, from)
 	} else {
-		credential, why = x.byKey(ctx)
+		credential, why = x.byKey(ctx, client)
 	}
 	if why != nil {
 		return nil, why
@@ -76,12 +78,15 @@ func (x *Intake) scope(from *fields.Sender, role, named string) *refusal {
 	return nil
 }
 
-func (x *Intake) byKey(ctx *fasthttp.RequestCtx) (attribution.Credential, *refusal) {
+func (x *Intake) byKey(ctx *fasthttp.RequestCtx, client netip.Addr) (attribution.Credential, *refusal) {
 	unauthorized := &refusal{fasthttp.StatusUnauthorized, codeUnauthorized,
 		"send an ingest key as Authorization: Bearer trb_…, or sign the request; this key is missing, unknown, revoked or expired"}
 	secret, given := bearer(&ctx.Request.Header)
 	if !given {
 		return attribution.Credential{}, unauthorized
+	}
+	if why := x.mayTry(ctx, client, secret); why != nil {
+		return attribution.Credential{}, why
 	}
 	credential, known := x.o.Credentials.Bearer(secret)
 	if !known {
@@ -89,13 +94,26 @@ func (x *Intake) byKey(ctx *fasthttp.RequestCtx) (attribution.Credential, *refus
 		credential, known = x.o.Credentials.Bearer(secret)
 	}
 	if !known || x.expired(&credential) {
+		x.tries.Failed(client, x.clock())
 		return attribution.Credential{}, unauthorized
 	}
+	x.tries.Passed(client, secret)
 	switch credential.Role {
 	case roleAdmin, roleAdvertiser, roleIngest:
 		return credential, nil
 	}
 	return attribution.Credential{}, &refusal{fasthttp.StatusForbidden, attribution.CodeForbidden, "a key of role " + credential.Role + " reports no conversions"}
+}
+
+// mayTry refuses a network that has tried too many keys, but for keys that it has
+// used before.
+func (x *Intake) mayTry(ctx *fasthttp.RequestCtx, client netip.Addr, secret string) *refusal {
+	wait := x.tries.Wait(client, secret, x.clock())
+	if wait == 0 {
+		return nil
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, caller.RetryAfter(wait))
+	return &refusal{fasthttp.StatusTooManyRequests, codeTries, "too many keys from this network opened nothing: send again after Retry-After"}
 }
 
 // refreshPatience is how long a stranger waits for the catalog to be asked.
@@ -122,7 +140,7 @@ func bearer(header *fasthttp.RequestHeader) (secret string, given bool) {
 }
 
 // bySignature checks a signed request. Its time is real time, in rehearsals too.
-func (x *Intake) bySignature(ctx *fasthttp.RequestCtx, given []byte, from *fields.Sender) (attribution.Credential, *refusal) {
+func (x *Intake) bySignature(ctx *fasthttp.RequestCtx, client netip.Addr, given []byte, from *fields.Sender) (attribution.Credential, *refusal) {
 	timestamp := ctx.Request.Header.Peek(headerTimestamp)
 	seconds, err := strconv.ParseInt(string(timestamp), 10, 64)
 	if err != nil {
@@ -131,10 +149,14 @@ func (x *Intake) bySignature(ctx *fasthttp.RequestCtx, given []byte, from *field
 	if off := x.clock().Unix() - seconds; off > int64(timestampWindow/time.Second) || off < -int64(timestampWindow/time.Second) {
 		return attribution.Credential{}, &refusal{fasthttp.StatusUnauthorized, "stale_timestamp", headerTimestamp + " is more than 5 minutes off: sign when you send, and set the clock"}
 	}
-	signers := x.o.Credentials.Signers(signerID(&ctx.Request.Header))
+	id := signerID(&ctx.Request.Header)
+	if why := x.mayTry(ctx, client, id); why != nil {
+		return attribution.Credential{}, why
+	}
+	signers := x.o.Credentials.Signers(id)
 	if len(signers) == 0 {
 		x.refresh()
-		signers = x.o.Credentials.Signers(signerID(&ctx.Request.Header))
+		signers = x.o.Credentials.Signers(id)
 	}
 	for _, signer := range signers {
 		mac := hmac.New(sha256.New, []byte(signer.Secret))
@@ -143,10 +165,12 @@ func (x *Intake) bySignature(ctx *fasthttp.RequestCtx, given []byte, from *field
 		mac.Write(ctx.Request.Body())
 		sum := mac.Sum(nil)
 		if signedBy(string(given), sum) {
+			x.tries.Passed(client, id)
 			from.Signature = hex.EncodeToString(sum[:keptSignature])
 			return signer, nil
 		}
 	}
+	x.tries.Failed(client, x.clock())
 	return attribution.Credential{}, &refusal{fasthttp.StatusUnauthorized, "invalid_signature",
 		headerSignature + " must be v1= and the hexadecimal HMAC-SHA256 of timestamp, a dot and the body, under a live secret of " + headerKeyID}
 }

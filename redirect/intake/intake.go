@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/redirect/credentials"
 	"tributary/redirect/intake/fields"
 	"tributary/redirect/links"
@@ -51,8 +52,8 @@ type Waiter interface {
 	Wait(ctx Context, receiptIDs []string) []Settled
 }
 
-// Options are what an Intake works with. All are required but Waiter, Now and
-// RateLimit.
+// Options are what an Intake works with. All are required but Waiter, Now,
+// RateLimit and KeyLimit.
 type Options struct {
 	Credentials *credentials.Store
 	Advertisers Advertisers
@@ -61,6 +62,7 @@ type Options struct {
 	CustomerKey []byte           // keys the hashes of customer ids; must stay the same for ever
 	Now         func() time.Time // when reports are received: a rehearsal's clock
 	RateLimit   verdict.Rate     // unsigned reports per network and advertiser; DefaultRateLimit
+	KeyLimit    caller.Limit     // keys that open nothing, per network; caller.KeyLimit
 	Registerer  prometheus.Registerer
 	Logger      *slog.Logger
 }
@@ -70,6 +72,7 @@ type Intake struct {
 	o         Options
 	reader    *fields.Reader
 	rates     *verdict.RateWindow
+	tries     *caller.Tries
 	seed      maphash.Seed // spreads advertisers over the rate window's keys
 	tag       tagFile
 	metrics   *metrics
@@ -86,11 +89,14 @@ func New(o Options) (*Intake, error) {
 	if o.RateLimit == (verdict.Rate{}) {
 		o.RateLimit = DefaultRateLimit
 	}
+	if o.KeyLimit == (caller.Limit{}) {
+		o.KeyLimit = caller.KeyLimit
+	}
 	if len(o.CustomerKey) < fields.MinCustomerKeyBytes {
 		return nil, fmt.Errorf("the key of customer ids has %d bytes, want at least %d", len(o.CustomerKey), fields.MinCustomerKeyBytes)
 	}
 	x := &Intake{
-		o: o, reader: fields.NewReader(o.CustomerKey, o.Now), rates: verdict.NewRateWindow(o.RateLimit),
+		o: o, reader: fields.NewReader(o.CustomerKey, o.Now), rates: verdict.NewRateWindow(o.RateLimit), tries: caller.NewTries(o.KeyLimit),
 		seed: maphash.MakeSeed(), metrics: newMetrics(), clock: time.Now,
 	}
 	if err := x.metrics.register(o.Registerer); err != nil {
@@ -127,11 +133,11 @@ const (
 func (x *Intake) Serve(ctx *fasthttp.RequestCtx, path []byte, client netip.Addr) {
 	switch string(path) {
 	case pathConversions:
-		x.reports(ctx, attribution.ReportConversion)
+		x.reports(ctx, attribution.ReportConversion, client)
 	case pathRefunds:
-		x.reports(ctx, attribution.ReportRefund)
+		x.reports(ctx, attribution.ReportRefund, client)
 	case "/t/postback":
-		x.postback(ctx)
+		x.postback(ctx, client)
 	case "/t/pixel.gif":
 		x.pixel(ctx, client)
 	case "/t/event":

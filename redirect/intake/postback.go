@@ -2,6 +2,7 @@ package intake
 
 import (
 	"iter"
+	"net/netip"
 
 	"github.com/valyala/fasthttp"
 
@@ -14,7 +15,7 @@ const parameterKey = "key"
 
 // postback answers GET and POST /t/postback: "ok", or "error=CODE" with a status
 // that makes a network send it again only when that can help.
-func (x *Intake) postback(ctx *fasthttp.RequestCtx) {
+func (x *Intake) postback(ctx *fasthttp.RequestCtx, client netip.Addr) {
 	if !ctx.IsGet() && !ctx.IsPost() {
 		notAllowed(ctx, "GET, POST")
 		return
@@ -24,7 +25,7 @@ func (x *Intake) postback(ctx *fasthttp.RequestCtx) {
 	if ctx.IsPost() {
 		form.ParseBytes(ctx.Request.Body())
 	}
-	from, why := x.byToken(ctx.QueryArgs(), form)
+	from, why := x.byToken(ctx, form, client)
 	if why != nil {
 		x.metrics.refused(why.code)
 		sayError(ctx, why.status, why.code)
@@ -43,11 +44,11 @@ func (x *Intake) postback(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-func (x *Intake) byToken(query, form *fasthttp.Args) (*fields.Sender, *refusal) {
+func (x *Intake) byToken(ctx *fasthttp.RequestCtx, form *fasthttp.Args, client netip.Addr) (*fields.Sender, *refusal) {
 	if !x.o.Credentials.Ready() {
 		return nil, unavailable("")
 	}
-	token := query.Peek(parameterKey)
+	token := ctx.QueryArgs().Peek(parameterKey)
 	if len(token) == 0 {
 		token = form.Peek(parameterKey)
 	}
@@ -55,10 +56,15 @@ func (x *Intake) byToken(query, form *fasthttp.Args) (*fields.Sender, *refusal) 
 	if len(token) == 0 || len(token) > maxBearerBytes {
 		return nil, unauthorized
 	}
+	if why := x.mayTry(ctx, client, string(token)); why != nil {
+		return nil, why
+	}
 	credential, known := x.o.Credentials.Postback(string(token))
 	if !known || x.expired(&credential) {
+		x.tries.Failed(client, x.clock())
 		return nil, unauthorized
 	}
+	x.tries.Passed(client, string(token))
 	return &fields.Sender{Source: attribution.SourcePostback, AdvertiserID: credential.AdvertiserID, KeyID: credential.ID, Signed: true}, nil
 }
 
@@ -75,8 +81,6 @@ func bothWithout(query, form *fasthttp.Args, name string) iter.Seq2[[]byte, []by
 }
 
 func sayError(ctx *fasthttp.RequestCtx, status int, code string) {
-	if status == fasthttp.StatusServiceUnavailable {
-		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfterSeconds)
-	}
+	sayWhen(ctx, status)
 	respond(ctx, status, "text/plain; charset=utf-8", []byte("error="+code))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -35,7 +36,7 @@ type Action struct {
 }
 
 // reports answers POST /t/conversions and /t/refunds.
-func (x *Intake) reports(ctx *fasthttp.RequestCtx, kind string) {
+func (x *Intake) reports(ctx *fasthttp.RequestCtx, kind string, client netip.Addr) {
 	if !ctx.IsPost() {
 		notAllowed(ctx, "POST")
 		return
@@ -46,7 +47,7 @@ func (x *Intake) reports(ctx *fasthttp.RequestCtx, kind string) {
 	}
 	var from *fields.Sender
 	if why == nil {
-		from, why = x.authenticate(ctx)
+		from, why = x.authenticate(ctx, client)
 	}
 	if why != nil {
 		x.metrics.refused(why.code)

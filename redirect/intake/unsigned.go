@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"hash/maphash"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/redirect/intake/fields"
 	"tributary/redirect/links"
 )
@@ -35,8 +35,8 @@ func (x *Intake) visitOf(ctx *fasthttp.RequestCtx, source string, publicKey []by
 	if why != nil {
 		return visit{}, why
 	}
-	network := networkOf(client)
-	if !client.IsLoopback() && x.rates.Exceeded(networkKey(network), maphash.String(x.seed, advertiser.ID), x.clock().UnixMilli()) {
+	network := caller.Network(client)
+	if !client.IsLoopback() && x.rates.Exceeded(caller.NetworkKey(network), maphash.String(x.seed, advertiser.ID), x.clock().UnixMilli()) {
 		return visit{}, &refusal{fasthttp.StatusTooManyRequests, codeRate, "too many reports from this network"}
 	}
 	v := visit{from: &fields.Sender{
@@ -109,22 +109,4 @@ func hostOf(origin []byte) []byte {
 		host = host[:colon]
 	}
 	return host
-}
-
-// networkOf cuts an address to its /24 or /48; an invalid address stays invalid.
-func networkOf(addr netip.Addr) netip.Prefix {
-	bits := 24
-	if addr.Is6() {
-		bits = 48
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
-}
-
-func networkKey(network netip.Prefix) uint64 {
-	raw := network.Addr().As16()
-	return binary.BigEndian.Uint64(raw[:8]) ^ binary.BigEndian.Uint64(raw[8:])<<1
 }

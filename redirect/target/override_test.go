@@ -39,7 +39,7 @@ func decoded(t testing.TB, value string) string {
 
 func TestHostileOverridesAreBlocked(t *testing.T) {
 	hostile := testLines(t, "hostile.txt")
-	if len(hostile) < 200 {
+	if len(hostile) < 300 {
 		t.Fatalf("only %d", len(hostile))
 	}
 	link := testLink()

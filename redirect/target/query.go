@@ -20,7 +20,8 @@ var subNames = [5]string{"sub1", "sub2", "sub3", "sub4", "sub5"}
 // the next; its texts are valid until then and as long as the bytes it was
 // parsed from.
 type Query struct {
-	Test bool // ?_test=1
+	Test       bool // ?_test=1
+	PaidSearch bool // a parameter that only paid search adds
 
 	params   []param
 	override []byte // u, decoded; nil when absent or empty
@@ -52,8 +53,20 @@ func (q *Query) Parse(raw []byte) {
 			continue
 		}
 		name, value, _ := bytes.Cut(text, []byte{'='})
+		q.PaidSearch = q.PaidSearch || len(value) > 0 && ofPaidSearch(name)
 		q.params = append(q.params, param{name: name, value: value, text: text, forward: !q.consume(name, value)})
 	}
+}
+
+// ofPaidSearch reports whether search engines name a parameter so that they add
+// to the address of an advertisement, and to no other: Google Ads (gclid, gbraid,
+// wbraid, gad_source), Microsoft Advertising (msclkid) and Yandex Direct (yclid).
+func ofPaidSearch(name []byte) bool {
+	switch string(name) {
+	case "gclid", "gbraid", "wbraid", "gad_source", "msclkid", "yclid":
+		return true
+	}
+	return false
 }
 
 // Sub is sub1…sub5 of the query, i from 0; empty when not given.

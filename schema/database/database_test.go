@@ -325,6 +325,10 @@ func TestNarrowIndexes(t *testing.T) {
 		{"task.list", Given{"campaign_id": "x", "also_advertiser_id": "x", "status": "x"}, "tasks_campaign"},
 		{"audit.list", Given{"scope_advertiser": "x"}, "audit_log_advertiser"},
 		{"campaign.list", Given{"advertiser_id": "x"}, "campaigns_advertiser"},
+		{"ledger.fraud_signal_list", Given{"advertiser_id": "x", "rule": "x", "before": 5}, "fraud_signals_advertiser"},
+		{"ledger.fraud_signal_list", Given{"creator_id": "x", "also_advertiser_id": "x"}, "fraud_signals_creator"},
+		{"ledger.fraud_signal_list", Given{"action_id": "x", "also_advertiser_id": "x"}, "fraud_signals_action"},
+		{"ledger.fraud_signal_list", Given{"conversion_id": "x", "also_creator_id": "x"}, "fraud_signals_conversion"},
 	} {
 		c.given["limit"] = 10
 		text, args := db.queries.filtered(c.query, c.given)

@@ -28,6 +28,22 @@ func (r *Reader) customerHash(advertiserID string, id []byte) string {
 	return r.keyedHash("customer", advertiserID, id)
 }
 
+// CustomerHash is what is written of a customer id, for those who must know it
+// again: a creator who is also a customer.
+func (r *Reader) CustomerHash(advertiserID, id string) string {
+	return r.customerHash(advertiserID, []byte(id))
+}
+
+// PersonHashes are all that may have been written of a customer id: an e-mail
+// address that stood in another text has a hash of its own.
+func (r *Reader) PersonHashes(advertiserID, id string) []string {
+	hashes := []string{r.CustomerHash(advertiserID, id)}
+	if masked := string(r.maskEmails([]byte(strings.TrimSpace(id)))); len(masked) == len(hashes[0]) && masked != strings.TrimSpace(id) {
+		hashes = append(hashes, masked)
+	}
+	return hashes
+}
+
 func (r *Reader) keyedHash(purpose, scope string, text []byte) string {
 	h := r.hash()
 	defer r.hashes.Put(h)

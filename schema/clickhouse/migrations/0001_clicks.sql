@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS clicks
     reasons           Array(LowCardinality(String)),
     rules_version     UInt32,
     is_unique         UInt8,
+    first_verdict     LowCardinality(String) COMMENT 'as the tracker judged it, of a hit that was judged again',
+    first_unique      UInt8 COMMENT 'is_unique as the shipper decided it, of a hit that was judged again',
     method            LowCardinality(String),
     destination       String CODEC(ZSTD(1)),
     rule              LowCardinality(String),
@@ -43,6 +45,7 @@ CREATE TABLE IF NOT EXISTS clicks
     sub5              String CODEC(ZSTD(1)),
     unpayable         LowCardinality(String) COMMENT 'why it cannot earn',
     gpc               UInt8,
+    erased            UInt8 COMMENT '1: what was about a person is gone',
     node              LowCardinality(String),
     seq               UInt64 CODEC(Delta, ZSTD(1)),
     shipped_at        DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -61,7 +64,9 @@ SETTINGS
     ttl_only_drop_parts = 1;
 
 -- Clicks summed by quarter of an hour, so that days are exact in every time
--- zone. Rows of one key are added up on reading: always sum().
+-- zone. Rows of one key are added up on reading: always sum(). Hits that were judged
+-- again add a row of differences (reclassify_sums.sql): its unsigned numbers are
+-- modulo 2^64, as sums of them are, which are exact therefore.
 CREATE TABLE IF NOT EXISTS clicks_15m
 (
     bucket             DateTime('UTC') COMMENT 'start of the 15 minutes' CODEC(Delta, ZSTD(1)),
@@ -83,10 +88,11 @@ CREATE TABLE IF NOT EXISTS clicks_15m
     invalid_preview    UInt64,
     invalid_bot        UInt64,
     invalid_datacenter UInt64,
-    invalid_rate       UInt64
+    invalid_rate       UInt64,
+    corrected          SimpleAggregateFunction(max, UInt64) COMMENT 'the last step of judging hits again that is in here'
 )
 ENGINE = SummingMergeTree((hits, clicks, unique_clicks, platform_mismatch, invalid_test, invalid_probe, invalid_prefetch,
-    invalid_preview, invalid_bot, invalid_datacenter, invalid_rate))
+    invalid_preview, invalid_bot, invalid_datacenter, invalid_rate, corrected))
 PARTITION BY toYYYYMM(bucket)
 PRIMARY KEY (advertiser_id, campaign_id, bucket)
 ORDER BY (advertiser_id, campaign_id, bucket, creator_id, task_id, link_id, post_id, platform, currency)
@@ -132,10 +138,11 @@ CREATE TABLE IF NOT EXISTS campaign_clicks_15m
     invalid_preview    UInt64,
     invalid_bot        UInt64,
     invalid_datacenter UInt64,
-    invalid_rate       UInt64
+    invalid_rate       UInt64,
+    corrected          SimpleAggregateFunction(max, UInt64) COMMENT 'the last step of judging hits again that is in here'
 )
 ENGINE = SummingMergeTree((hits, clicks, unique_clicks, platform_mismatch, invalid_test, invalid_probe, invalid_prefetch,
-    invalid_preview, invalid_bot, invalid_datacenter, invalid_rate))
+    invalid_preview, invalid_bot, invalid_datacenter, invalid_rate, corrected))
 PARTITION BY toYYYYMM(bucket)
 PRIMARY KEY (advertiser_id, campaign_id, bucket)
 ORDER BY (advertiser_id, campaign_id, bucket, platform, currency)

@@ -3,6 +3,12 @@
 -- name: ledger.advertiser_exists
 SELECT COUNT(*) FROM advertisers WHERE id = $1
 
+-- name: ledger.advertiser
+SELECT fields FROM advertisers WHERE id = $1
+
+-- name: ledger.changed_advertisers
+SELECT id FROM advertisers WHERE changed > $1
+
 -- name: ledger.link
 SELECT id, task_id, post_id, campaign_id, creator_id, advertiser_id, platform FROM links WHERE number = $1
 

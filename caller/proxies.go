@@ -1,25 +1,22 @@
-package redirect
+package caller
 
 import (
 	"bytes"
-	"encoding/binary"
-	"net"
+	"net/http"
 	"net/netip"
+	"strings"
 )
 
-// A clientAddresses finds the shopper's address behind trusted proxies.
-type clientAddresses struct{ trusted []netip.Prefix }
+// Proxies are the networks whose X-Forwarded-For counts; none are trusted without.
+type Proxies []netip.Prefix
 
-// of returns the shopper's address. Every X-Forwarded-For entry a trusted proxy
-// wrote is believed, read from the right: the first address that is no trusted
-// proxy is the shopper's. What a shopper wrote left of it is never looked at.
-func (c *clientAddresses) of(peer net.Addr, forwardedFor []byte) netip.Addr {
-	tcp, ok := peer.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	addr := tcp.AddrPort().Addr().Unmap()
-	for len(forwardedFor) > 0 && c.isTrusted(addr) {
+// Client returns the address of a request's client. Every X-Forwarded-For entry a
+// trusted proxy wrote is believed, read from the right: the first address that is
+// no trusted proxy is the client's. What a client wrote left of it is never looked
+// at, and of an entry that is no address, the proxy that wrote it is the client.
+func (p Proxies) Client(peer netip.Addr, forwardedFor []byte) netip.Addr {
+	addr := peer.Unmap().WithZone("")
+	for len(forwardedFor) > 0 && p.trust(addr) {
 		entry := forwardedFor
 		if comma := bytes.LastIndexByte(forwardedFor, ','); comma >= 0 {
 			entry, forwardedFor = forwardedFor[comma+1:], forwardedFor[:comma]
@@ -35,8 +32,24 @@ func (c *clientAddresses) of(peer net.Addr, forwardedFor []byte) netip.Addr {
 	return addr
 }
 
-func (c *clientAddresses) isTrusted(addr netip.Addr) bool {
-	for _, prefix := range c.trusted {
+// ClientOf returns the address of an HTTP request's client, as Client does;
+// several X-Forwarded-For lines are one list (RFC 9110 section 5.3).
+func (p Proxies) ClientOf(r *http.Request) netip.Addr {
+	return p.ClientAt(r.RemoteAddr, strings.Join(r.Header.Values("X-Forwarded-For"), ","))
+}
+
+// ClientAt is ClientOf for what is known of a request: where it came from, as
+// http.Request has it, and its X-Forwarded-For.
+func (p Proxies) ClientAt(remoteAddr, forwardedFor string) netip.Addr {
+	peer, err := netip.ParseAddrPort(remoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Client(peer.Addr(), []byte(forwardedFor))
+}
+
+func (p Proxies) trust(addr netip.Addr) bool {
+	for _, prefix := range p {
 		if prefix.Contains(addr) {
 			return true
 		}
@@ -82,37 +95,4 @@ func parseIPv4(text []byte) (netip.Addr, bool) {
 	}
 	octets[3] = byte(value)
 	return netip.AddrFrom4(octets), true
-}
-
-// The networks an address is cut to before anything is written down.
-const (
-	networkBits4 = 24
-	networkBits6 = 48
-)
-
-// networkOf cuts an address to its /24 or /48; an invalid address stays invalid.
-func networkOf(addr netip.Addr) netip.Prefix {
-	bits := networkBits4
-	if addr.Is6() {
-		bits = networkBits6
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
-}
-
-// networkKey folds a network into a number, for counting its hits.
-func networkKey(network netip.Prefix) uint64 {
-	raw := network.Addr().As16()
-	return binary.BigEndian.Uint64(raw[:8]) ^ binary.BigEndian.Uint64(raw[8:])<<1
-}
-
-// appendNetwork appends the text of a network; nothing for an invalid one.
-func appendNetwork(dst []byte, network netip.Prefix) []byte {
-	if !network.IsValid() {
-		return dst
-	}
-	return network.AppendTo(dst)
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"tributary/attribution"
+	"tributary/ingest"
+)
+
+// auditLogYears is how long it is known who changed what: as long as books are kept.
+const auditLogYears = 7
+
+// forgetEvery is how often what is kept for a time only is looked at.
+const forgetEvery = 6 * time.Hour
+
+// forgetOld forgets what was kept long enough: the contents of both quarantines
+// after the retention of clicks, the audit log after auditLogYears. Webhook
+// deliveries, notifications, e-mails, sessions and kept answers go by themselves.
+func (a *app) forgetOld(ctx context.Context) {
+	for {
+		if err := a.forget(ctx, a.now()); err != nil && ctx.Err() == nil {
+			a.log.Warn("what was kept long enough could not be forgotten; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(forgetEvery):
+		}
+	}
+}
+
+func (a *app) forget(ctx context.Context, now time.Time) error {
+	if _, err := a.things.ForgetAuditLog(ctx, attribution.InstantOf(now.AddDate(-auditLogYears, 0, 0))); err != nil {
+		return err
+	}
+	if a.options.ClickRetentionMonths == 0 {
+		return nil
+	}
+	before := now.AddDate(0, -a.options.ClickRetentionMonths, 0)
+	if _, err := a.money.ForgetQuarantined(ctx, attribution.InstantOf(before)); err != nil {
+		return err
+	}
+	_, err := a.quarantine.Rewrite(ctx, func(e *ingest.QuarantineEntry) bool {
+		if !e.At.Before(before) || len(e.Record) == 0 {
+			return false
+		}
+		e.Record = []byte{}
+		return true
+	})
+	return err
+}
