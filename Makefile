@@ -28,7 +28,8 @@ lint: assets ## gofmt, vet and staticcheck
 bench: build ## measure this build against nginx and its own promises (needs nginx and wrk; minutes)
 	go run ./bench
 
-torture: build ## break it in every way it promises to bear, and count (an hour or so; the short form is part of make test)
+torture: build ## break it in every way it promises to bear, and count (two hours or so; the short form is part of make test)
+	go test ./ingest/spool -run PowerLoss -powerloss.seeds 1000000 -timeout 3h
 	go run ./torture
 
 docs: build ## write the generated references in docs/

@@ -39,7 +39,7 @@ const (
 // merchants wait in quarantine.
 func checksOf(v Vitals, quarantined bool, now time.Time) []check {
 	checks := []check{
-		v.taking(), v.shipping(now), v.settling(now), v.books(), v.analytics(), v.truth(), v.copying(), v.disk(), v.kept(quarantined),
+		v.taking(), v.shipping(now), v.settling(now), v.books(), v.ended(), v.analytics(), v.truth(), v.copying(), v.disk(), v.kept(quarantined),
 	}
 	order := map[string]int{checkFailed: 0, checkWarning: 1, checkOK: 2}
 	slices.SortStableFunc(checks, func(a, b check) int { return order[a.State] - order[b.State] })
@@ -112,18 +112,28 @@ func (v *Vitals) settling(now time.Time) check {
 }
 
 func (v *Vitals) books() check {
-	b, missing := v.Books, v.Books.Missing()
-	c := check{What: "Every click accounted for", State: checkOK, Said: "Every click that was received is stored, on its way, or in quarantine."}
+	return accounted(check{What: "Every click accounted for", State: checkOK, Said: "Every click that was received is stored, on its way, or in quarantine."},
+		"click", v.Books.Missing(), v.Books.Failed, "ClickHouse")
+}
+
+func (v *Vitals) ended() check {
+	return accounted(check{What: "Every report accounted for", State: checkOK, Said: "Everything merchants reported is accepted, known already, refused with a reason, or waits to be settled."},
+		"report", v.Ended.Missing(), v.Ended.Failed, "the database")
+}
+
+// accounted is a check of an identity; good is what it says when nothing is missing.
+func accounted(good check, one string, missing int64, failed, store string) check {
+	c := good
+	c.State, c.Do = checkWarning, "Look again in a minute. If the number stays, run: tributary audit"
 	switch {
-	case b.Failed != "":
-		c.State, c.Said = checkWarning, "This cannot be added up now: "+b.Failed+"."
-		c.Do = "Look again when ClickHouse answers."
+	case failed != "":
+		c.Said, c.Do = "This cannot be added up now: "+failed+".", "Look again when "+store+" answers."
 	case missing > 0:
-		c.State, c.Said = checkWarning, fmt.Sprintf("%s on the way at this moment, or missing.", plural(int(missing), "click"))
-		c.Do = "Look again in a minute. If the number stays, stop the process and run: tributary audit"
+		c.Said = fmt.Sprintf("%s on the way at this moment, or missing.", plural(int(missing), one))
 	case missing < 0:
-		c.State, c.Said = checkWarning, fmt.Sprintf("%s more stored than received.", plural(int(-missing), "click"))
-		c.Do = "Look again in a minute. If the number stays, stop the process and run: tributary audit"
+		c.Said = fmt.Sprintf("%s more stored than received.", plural(int(-missing), one))
+	default:
+		return good
 	}
 	return c
 }

@@ -13,6 +13,7 @@ func TestHealthIsSaidInSentences(t *testing.T) {
 		return Vitals{
 			Tracker: true, Clicks: LogVitals{Writable: true}, Reports: LogVitals{Writable: true}, DiskFree: 50 << 30,
 			ClickHouse: StoreVitals{Kind: "ClickHouse"}, Database: StoreVitals{Kind: "SQLite"}, Books: Books{Received: 9, Stored: 7, Spooled: 1, Quarantined: 1},
+			Ended: ReportBooks{Received: 10, Accepted: 4, Duplicate: 3, Conflict: 1, Rejected: 1, Waiting: 1},
 		}
 	}
 	for name, c := range map[string]struct {
@@ -33,6 +34,8 @@ func TestHealthIsSaidInSentences(t *testing.T) {
 		"reports are late":     {change: func(v *Vitals) { v.Reports.Waiting, v.Reports.Oldest = 2, now.Add(-30*time.Second) }, worst: checkWarning, first: "2 reports wait", do: "database"},
 		"a click is missing":   {change: func(v *Vitals) { v.Books.Stored-- }, worst: checkWarning, first: "1 click on the way", do: "tributary audit"},
 		"a click too many":     {change: func(v *Vitals) { v.Books.Stored += 2 }, worst: checkWarning, first: "2 clicks more stored", do: "tributary audit"},
+		"a report is missing":  {change: func(v *Vitals) { v.Ended.Accepted-- }, worst: checkWarning, first: "1 report on the way", do: "tributary audit"},
+		"reports not counted":  {change: func(v *Vitals) { v.Ended.Failed = "no route" }, worst: checkWarning, first: "no route", do: "the database"},
 		"ClickHouse is down": {change: func(v *Vitals) {
 			v.ClickHouse.Failed, v.Books.Failed = "connection refused", "ClickHouse does not answer"
 		}, worst: checkFailed, first: "connection refused", do: "--clickhouse"},

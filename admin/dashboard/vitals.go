@@ -22,6 +22,7 @@ type Vitals struct {
 	Clicks  LogVitals // until ClickHouse has them
 	Reports LogVitals // until they are settled
 	Books   Books
+	Ended   ReportBooks
 
 	ClickHouse StoreVitals
 	Database   StoreVitals
@@ -67,4 +68,16 @@ type Books struct {
 // received.
 func (b Books) Missing() int64 {
 	return int64(b.Received) - int64(b.Stored+b.Expired+b.Spooled+b.Quarantined)
+}
+
+// ReportBooks are the identity of what merchants reported to this node: received =
+// accepted + duplicates + conflicts + rejected + waiting to be settled.
+type ReportBooks struct {
+	Received, Accepted, Duplicate, Conflict, Rejected, Waiting uint64
+	Failed                                                     string // why it cannot be added up now
+}
+
+// Missing is what is received and nowhere, like that of Books.
+func (b ReportBooks) Missing() int64 {
+	return int64(b.Received) - int64(b.Accepted+b.Duplicate+b.Conflict+b.Rejected+b.Waiting)
 }

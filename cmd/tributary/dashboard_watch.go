@@ -13,6 +13,7 @@ import (
 
 	"tributary/admin/dashboard"
 	"tributary/ingest/spool"
+	"tributary/ledger"
 )
 
 // A watch tells the dashboard how the process does, from the parts themselves.
@@ -48,6 +49,7 @@ func (w *watch) Vitals(ctx context.Context) dashboard.Vitals {
 	wg.Go(func() { v.ClickHouse = w.clickHouseVitals(ctx) })
 	wg.Go(func() { v.Database = w.databaseVitals(ctx) })
 	wg.Go(func() { v.Books = w.books(ctx) })
+	wg.Go(func() { v.Ended = w.ended(ctx) })
 	wg.Go(func() { v.Outbox, _ = w.money.OutboxBehind(ctx) }) // a database that is down is told by its own vitals
 	wg.Wait()
 	return v
@@ -127,6 +129,16 @@ func (w *watch) books(ctx context.Context) dashboard.Books {
 		b.Quarantined += n
 	}
 	return b
+}
+
+// ended adds up how this node's reports ended.
+func (w *watch) ended(ctx context.Context) dashboard.ReportBooks {
+	a, err := w.reportsAccount(ctx)
+	if err != nil {
+		return dashboard.ReportBooks{Failed: "the database does not answer"}
+	}
+	return dashboard.ReportBooks{Received: a.received, Accepted: a.places[ledger.Accepted], Duplicate: a.places[ledger.Duplicate],
+		Conflict: a.places[ledger.Conflict], Rejected: a.places[ledger.Rejected], Waiting: a.places["spooled"]}
 }
 
 // freeBytes is the space left where a directory is; -1 where it is not known.
