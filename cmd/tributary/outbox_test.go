@@ -61,9 +61,13 @@ func TestMoneyIsCopiedReportedAndAudited(t *testing.T) {
 		}
 		return nil
 	})
-	if rows, err := a.metric(`tributary_shipped_rows_total{table="actions"}`); err != nil || rows != 30 {
-		t.Errorf("%v actions are counted as shipped, %v", rows, err)
-	}
+	eventually(t, func() error { // rows are counted after they are stored
+		rows, err := a.metric(`tributary_shipped_rows_total{table="actions"}`)
+		if err == nil && rows != 30 {
+			err = fmt.Errorf("%v actions are counted as shipped", rows)
+		}
+		return err
+	})
 	eventually(t, func() error {
 		behind, err := a.money.OutboxBehind(t.Context())
 		if err == nil && (behind[ledger.ReaderClickHouse] > 0 || behind[ledger.ReaderEvents] > 0) {

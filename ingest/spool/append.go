@@ -106,7 +106,6 @@ func (l *Log) putWaiting(s *shard, record []byte, sum uint32) (end uint64, err e
 		g.mu.Unlock()
 		end, took, err := l.put(s, record, sum)
 		l.hurry()
-		l.signal(l.waiting)
 		g.mu.Lock()
 		if took || err != nil {
 			return end, err
@@ -116,7 +115,9 @@ func (l *Log) putWaiting(s *shard, record []byte, sum uint32) (end uint64, err e
 			return 0, ErrUnrecorded
 		}
 		if g.changes == changes {
-			g.waitForRoom(deadline)
+			g.expectRoomBy(deadline)
+			l.signal(l.waiting) // not before: the watchdog rests once it finds that nobody waits
+			g.cond.Wait()
 		}
 	}
 }

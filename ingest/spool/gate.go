@@ -149,12 +149,11 @@ func (g *gate) release(meant func(*waiter) bool) (released int) {
 	return len(all)
 }
 
-// waitForRoom blocks until the next change. The caller holds mu.
-func (g *gate) waitForRoom(deadline time.Duration) {
+// expectRoomBy notes that somebody is about to wait on cond for room. The caller holds mu.
+func (g *gate) expectRoomBy(deadline time.Duration) {
 	if g.deadline == 0 || deadline < g.deadline {
 		g.deadline = deadline
 	}
-	g.cond.Wait()
 }
 
 // expire wakes those who have waited long enough: for the disk, those it saw first patience ago. It reports whether
