@@ -138,8 +138,9 @@ func (b *books) clicks(ctx context.Context) error {
 	stats, identity := b.app.clicks.Stats(), b.app.clicks.Identity()
 	var rows, stored, all, summed uint64
 	node := nodeName + "/" + identity[:min(12, len(identity))]
-	// A row above the cursor is in the spool too, and counted there.
-	err := b.clickhouse.QueryRow(ctx, `SELECT countIf(node = ? AND seq <= ?), uniqExactIf(seq, node = ? AND seq <= ?), count(),
+	// A row above the cursor is in the spool too, and counted there. A bitmap counts
+	// exactly, in a few bits a click: a set of millions would not fit a query's memory.
+	err := b.clickhouse.QueryRow(ctx, `SELECT countIf(node = ? AND seq <= ?), groupBitmapIf(seq, node = ? AND seq <= ?), count(),
 		(SELECT sum(hits) FROM clicks_15m) FROM clicks`, node, stats.Committed, node, stats.Committed).Scan(&rows, &stored, &all, &summed)
 	if err != nil {
 		return fmt.Errorf("count the clicks in ClickHouse: %w", err)
