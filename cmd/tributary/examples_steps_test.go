@@ -164,7 +164,7 @@ var exampleSteps = []exampleStep{
 	{op: "report-platforms", path: "/v1/reports/platforms?from=2026-03-03&to=2026-03-04&tz=Asia/Bangkok"},
 	{op: "report-performance", path: "/v1/reports/performance?group_by=creator,event&from=2026-03-03&to=2026-03-04&tz=Asia/Bangkok&sort=-payout&limit=2"},
 
-	{op: "report-actions", path: "/v1/reports/actions?from=2026-03-03&to=2026-03-04&tz=Asia/Bangkok&event=sale&limit=2"},
+	{op: "report-actions", path: "/v1/reports/actions?from=2026-03-03&to=2026-03-04&tz=Asia/Bangkok&event=sale&limit=2", until: `"order_id":"1005"`},
 	{op: "report-funnel", path: "/v1/reports/funnel?from=2026-03-03&to=2026-03-04&tz=Asia/Bangkok&campaign_id=$campaign"},
 	{op: "report-models", path: "/v1/reports/models?from=2026-03-03&to=2026-03-04&tz=Asia/Bangkok&group_by=creator"},
 	{op: "report-codes", path: "/v1/reports/codes?from=2026-03-03&to=2026-03-04&tz=Asia/Bangkok"},
