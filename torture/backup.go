@@ -21,14 +21,7 @@ const (
 // acknowledged before the backup began is there once, what was sent after it had
 // ended is not.
 func restored(ctx context.Context, t *trial) error {
-	s, err := t.newServer("data-0", nil)
-	if err != nil {
-		return err
-	}
-	if err := s.run(ctx); err != nil {
-		return err
-	}
-	w, err := s.populate(ctx)
+	w, err := t.begin(ctx, "data-0", nil)
 	if err != nil {
 		return err
 	}

@@ -19,17 +19,11 @@ func clickhouseChaos(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	s, err := t.newServer("data", ch)
+	w, err := t.begin(ctx, "data", ch)
 	if err != nil {
 		return err
 	}
-	if err := s.run(ctx); err != nil {
-		return err
-	}
-	w, err := s.populate(ctx)
-	if err != nil {
-		return err
-	}
+	s := w.server
 	rate := chaosRateLong
 	if t.short {
 		rate = chaosRateShort

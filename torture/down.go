@@ -25,17 +25,11 @@ func clickhouseDown(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	s, err := t.newServer("data", ch)
+	w, err := t.begin(ctx, "data", ch)
 	if err != nil {
 		return err
 	}
-	if err := s.run(ctx); err != nil {
-		return err
-	}
-	w, err := s.populate(ctx)
-	if err != nil {
-		return err
-	}
+	s := w.server
 	rate := downRateLong
 	if t.short {
 		rate = downRateShort

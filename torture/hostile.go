@@ -32,17 +32,11 @@ const (
 // shop reports. Nobody notices, in the long form not by the time either, and
 // afterwards nothing is left.
 func besieged(ctx context.Context, t *trial) error {
-	s, err := t.newServer("data", nil)
+	w, err := t.begin(ctx, "data", nil)
 	if err != nil {
 		return err
 	}
-	if err := s.run(ctx); err != nil {
-		return err
-	}
-	w, err := s.populate(ctx)
-	if err != nil {
-		return err
-	}
+	s := w.server
 	rate := siegeRateLong
 	if t.short {
 		rate = siegeRateShort

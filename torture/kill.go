@@ -23,17 +23,11 @@ const (
 // killed kills the process, its ClickHouse, or both, while a life begins, while it
 // serves, and while it ships.
 func killed(ctx context.Context, t *trial) error {
-	s, err := t.newServer("data", nil)
+	w, err := t.begin(ctx, "data", nil)
 	if err != nil {
 		return err
 	}
-	if err := s.run(ctx); err != nil {
-		return err
-	}
-	w, err := s.populate(ctx)
-	if err != nil {
-		return err
-	}
+	s := w.server
 	rate, pause := killedRateLong, longestUndisturbedLong
 	if t.short {
 		rate, pause = killedRateShort, longestUndisturbedShort

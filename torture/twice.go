@@ -15,17 +15,11 @@ const secondsShort, secondsLong = 2, 20 // processes that come too late
 // startedTwice starts more processes on a directory that is being served. Each is
 // refused and says by whom, and nobody else notices.
 func startedTwice(ctx context.Context, t *trial) error {
-	s, err := t.newServer("data", nil)
+	w, err := t.begin(ctx, "data", nil)
 	if err != nil {
 		return err
 	}
-	if err := s.run(ctx); err != nil {
-		return err
-	}
-	w, err := s.populate(ctx)
-	if err != nil {
-		return err
-	}
+	s := w.server
 	crowd, counter := t.gather(ctx, w, 4, 400), t.open(ctx, w)
 	for range t.count(secondsShort, secondsLong) {
 		if err := crowd.clicking(ctx, 50); err != nil {

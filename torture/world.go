@@ -20,6 +20,19 @@ type world struct {
 // linksPerWorld is how many links the crowd clicks.
 const linksPerWorld = 3
 
+// begin runs a server and makes a world on it. With clickhouse the embedded one is
+// not used.
+func (t *trial) begin(ctx context.Context, name string, clickhouse *clickhouse) (*world, error) {
+	s, err := t.newServer(name, clickhouse)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	return s.populate(ctx)
+}
+
 // populate makes a world through the API, and a first click.
 func (s *server) populate(ctx context.Context) (*world, error) { return s.populateAt(ctx, time.Now()) }
 

@@ -92,29 +92,24 @@ func (a *app) followClickKeys(context.Context, appConfig) error {
 // secretsWatchEvery is how often the file of secrets is looked at.
 const secretsWatchEvery = time.Second
 
-// watchClickKeys takes up click keys that were rotated. The same failure is
-// logged once; what was in force stays so.
+// watchClickKeys takes up click keys that were rotated.
 func (a *app) watchClickKeys(ctx context.Context) {
-	path, said := filepath.Join(a.dir.path, secretsFile), ""
+	path := filepath.Join(a.dir.path, secretsFile)
 	var seen os.FileInfo
-	for {
-		if now, err := os.Stat(path); err != nil || seen == nil || !os.SameFile(now, seen) || now.ModTime() != seen.ModTime() {
-			if err == nil {
-				err = a.reloadClickKeys()
-			}
-			if seen = now; err != nil && err.Error() != said {
-				said = err.Error()
-				a.log.Error("the click keys were not reloaded; the old ones stay in use", "error", err)
-			} else if err == nil {
-				said = ""
-			}
+	a.every(ctx, secretsWatchEvery, "the click keys were not reloaded; the old ones stay in use", func(context.Context) error {
+		now, err := os.Stat(path)
+		if err != nil {
+			return err
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(secretsWatchEvery):
+		if seen != nil && os.SameFile(now, seen) && now.ModTime() == seen.ModTime() {
+			return nil
 		}
-	}
+		if err := a.reloadClickKeys(); err != nil {
+			return err
+		}
+		seen = now
+		return nil
+	})
 }
 
 // reloadClickKeys reads the click keys again.

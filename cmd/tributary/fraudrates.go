@@ -26,26 +26,12 @@ type rateLooker struct {
 	now        func() time.Time
 }
 
-// lookAtRates looks until ctx ends. The same failure is logged once.
+// lookAtRates looks until ctx ends, once ClickHouse has the tables.
 func (a *app) lookAtRates(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-		return
 	case <-a.migrated:
-	}
-	looker, said := a.rateLooker(), ""
-	for {
-		if err := looker.look(ctx); err == nil {
-			said = ""
-		} else if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			a.log.Warn("conversion rates could not be looked at; it is tried again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(fraudRatesInterval):
-		}
+		a.every(ctx, fraudRatesInterval, "conversion rates could not be looked at; it is tried again", a.rateLooker().look)
 	}
 }
 

@@ -53,6 +53,25 @@ func (l *lifecycle) background(name string, run func(context.Context)) {
 	})
 }
 
+// every does something until ctx ends, an interval after the time before. What fails
+// is tried again; the same failure is logged once.
+func (a *app) every(ctx context.Context, interval time.Duration, failed string, do func(context.Context) error) {
+	said := ""
+	for {
+		if err := do(ctx); err == nil {
+			said = ""
+		} else if ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			a.log.Warn(failed, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(interval):
+		}
+	}
+}
+
 // stop runs every step under one deadline and returns what failed. A step that
 // outlives the deadline is left behind, so that one hung store cannot keep the
 // spool from being closed. Later calls return the first one's answer.

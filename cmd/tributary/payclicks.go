@@ -30,24 +30,9 @@ type clickPayer struct {
 	now        func() time.Time
 }
 
-// payClicks pays clicks until ctx ends. Hours that were missed are caught up. The
-// same failure is logged once.
+// payClicks pays clicks until ctx ends. Hours that were missed are caught up.
 func (a *app) payClicks(ctx context.Context) {
-	payer := a.clickPayer()
-	said := ""
-	for {
-		if err := payer.pay(ctx); err == nil {
-			said = ""
-		} else if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			a.log.Warn("clicks could not be paid; it is tried again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(payClicksInterval):
-		}
-	}
+	a.every(ctx, payClicksInterval, "clicks could not be paid; it is tried again", a.clickPayer().pay)
 }
 
 func (a *app) clickPayer() *clickPayer {
