@@ -2,7 +2,6 @@ package spool
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -140,8 +139,8 @@ func (l *Log) recoverPlace() (hint progress, err error) {
 		return hint, err
 	}
 	l.committed.Store(committed)
-	if committed > 0 { // a process that was killed may have written it without knowing it on disk
-		if err := l.cursor.save(binary.LittleEndian.AppendUint64(nil, committed), true); err != nil {
+	if committed > 0 {
+		if err := l.cursor.confirm(value); err != nil {
 			return hint, fmt.Errorf("write the cursor: %w", err)
 		}
 	}

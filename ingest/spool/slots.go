@@ -73,6 +73,13 @@ func (s *slotFile) save(value []byte, durable bool) error {
 	return nil
 }
 
+// confirm makes the newest value durable, which a process that was killed may have written without knowing it on disk.
+// It goes into its own slot once more: the other one may hold the last value that is on disk.
+func (s *slotFile) confirm(value []byte) error {
+	s.generation--
+	return s.save(value, true)
+}
+
 // fillSlot writes a slot into buf and returns the part of it that counts.
 func fillSlot(buf *[slotBytes]byte, value []byte, generation uint64) []byte {
 	n := slotHeaderBytes + copy(buf[slotHeaderBytes:], value)
