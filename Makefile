@@ -36,6 +36,7 @@ docs: build ## write the generated references in docs/
 	bin/tributary docs configuration > docs/configuration.md
 	bin/tributary docs metrics > docs/metrics.md
 	bin/tributary docs reports > docs/reports.md
+	go run ./bench -scaling docs/scaling.md
 	go test ./cmd/tributary -run TestLicencesAreListed -count 1 -licences.write
 
 clean: ## remove what was built, not what was stored
@@ -50,9 +51,17 @@ CHARTS := admin/dashboard/thirdparty/uplot.js admin/dashboard/thirdparty/uplot.c
 
 deps: node_modules/.package-lock.json ## install what building, running and testing need
 
-test-deps: ## install the browser the tag and the dashboard are tested in, and what runs the recipes' clients
+test-deps: ## install the browser the tag and the dashboard are tested in, what runs the recipes' clients, and what reads deploy/
 	$(call installed,command -v python3,python3,python)
+	$(call installed,command -v initdb || ls /usr/lib/postgresql/*/bin/initdb,postgresql,postgresql)
+	$(call installed,command -v nginx || test -x /usr/sbin/nginx,nginx,nginx)
+	$(call installed,command -v caddy,caddy,caddy)
+	$(call installed,command -v promtool,prometheus,prometheus)
+	$(call installed,command -v openssl,openssl,openssl)
+	$(call installed,test "$$(uname -s)" != Linux || command -v systemd-analyze,systemd,systemd)
 	$(call installed,command -v php,php-cli,php)
+	$(call installed,command -v redis-server,redis-server,redis)
+	$(call installed,test -x /usr/sbin/clickhouse-server || command -v clickhouse-server,clickhouse-server,clickhouse)
 	$(call installed,command -v chromium || command -v chromium-browser || command -v google-chrome,chromium,chromium)
 
 # installed: how to see that it is there, its name for apt-get, its name for brew.

@@ -23,6 +23,10 @@ type Options struct {
 	Ready   func() error // nil error: the process can do its job; nil func: always
 	Routes  []Routes     // operations of other packages
 
+	// LinkDomains answers GET /domains/allowed, which a proxy asks before it gets a
+	// certificate for a host; nil: there is no such address.
+	LinkDomains http.Handler
+
 	Proxies  caller.Proxies // whose X-Forwarded-For counts; nil: nobody's
 	KeyLimit caller.Limit   // keys that open nothing, per network; caller.KeyLimit
 
@@ -58,11 +62,7 @@ func New(o Options) http.Handler {
 	}
 	mux.Handle("GET /openapi.json", static("application/openapi+json", document))
 	mux.Handle("GET /docs", newDocs(api.huma.OpenAPI(), api.examples))
-	mux.Handle("GET /healthz", alive(o.Version))
-	mux.Handle("GET /readyz", ready(o.Ready))
-	if o.Metrics != nil {
-		mux.Handle("GET /metrics", o.Metrics)
-	}
+	addSigns(mux, o)
 	if o.Pages != nil {
 		o.Pages(mux)
 	}

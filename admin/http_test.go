@@ -82,6 +82,27 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 	b.send("", "GET", "/healthz", "").want(200)
 }
 
+// A node that is a tracker alone tells how it does, and where to ask for the rest.
+func TestSignsOfANodeWithoutAnAPI(t *testing.T) {
+	handler := NewSigns(Options{
+		Logger: slog.New(slog.DiscardHandler), Version: "test", Ready: func() error { return errors.New("the links are still being loaded") },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metric 1\n") }),
+	}, "ask another node")
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"/healthz": {200, `"version":"test"`}, "/metrics": {200, "metric 1"}, "/readyz": {503, "still being loaded"},
+		"/v1/keys": {503, "ask another node"}, "/": {503, "ask another node"},
+	} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		if answer.Code != want.status || !strings.Contains(answer.Body.String(), want.text) {
+			t.Errorf("%s is answered %d: %s", path, answer.Code, answer.Body)
+		}
+	}
+}
+
 // A fileOfRows is an answer that can be JSON and a file.
 type fileOfRows struct {
 	Rows   []int `json:"rows"`

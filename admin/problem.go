@@ -12,6 +12,8 @@ import (
 
 	"tributary/attribution"
 	"tributary/catalog"
+	"tributary/schema"
+	"tributary/schema/database"
 )
 
 // problemType is the address under which every error code stands.
@@ -25,6 +27,9 @@ const (
 	CodeBusy = "busy"
 	// CodeTooManyAttempts refuses a network that tries keys. It is answered 429.
 	CodeTooManyAttempts = "too_many_attempts"
+	// CodeUnavailable says that the database or ClickHouse is away, or not migrated
+	// yet. It is answered 503.
+	CodeUnavailable = "unavailable"
 
 	codeBodyIncomplete       = "body_incomplete"
 	codeBodyTimeout          = "body_timeout"
@@ -68,7 +73,7 @@ func statusOf(code string) int {
 		return http.StatusTooManyRequests
 	case codeInternal:
 		return http.StatusInternalServerError
-	case CodeBusy, codeNotReady, codeTimeout:
+	case CodeBusy, CodeUnavailable, codeNotReady, codeTimeout:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusUnprocessableEntity
@@ -126,6 +131,8 @@ func titleOf(code string) string {
 		return "The Idempotency-Key came with another request"
 	case codeSecretShownOnce:
 		return "The key was made and its secret shown once"
+	case CodeUnavailable:
+		return "A store cannot be reached"
 	case codeInternal:
 		return "Something went wrong here"
 	default:
@@ -187,6 +194,13 @@ func (a *API) explain(ctx context.Context, err error) *problem {
 	case errors.Is(err, context.DeadlineExceeded):
 		a.logger.WarnContext(ctx, "request took too long", "request_id", requestID, "error", err)
 		return asProblem(attribution.Refuse(codeTimeout, "the request took too long; try again, or ask for less (request %s)", requestID))
+	case database.Unavailable(err):
+		a.logger.WarnContext(ctx, "the database cannot be reached", "request_id", requestID, "error", err)
+		return asProblem(attribution.Refuse(CodeUnavailable, "the database cannot be reached; try again soon, a change under the same Idempotency-Key, "+
+			"because it may have been made (request %s)", requestID))
+	case schema.ClickHouseAway(err):
+		a.logger.WarnContext(ctx, "ClickHouse cannot be reached", "request_id", requestID, "error", err)
+		return asProblem(attribution.Refuse(CodeUnavailable, "ClickHouse, which has the figures, cannot be reached; try again soon (request %s)", requestID))
 	}
 	a.logger.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request_id", requestID), slog.Any("error", err))
 	return asProblem(attribution.Refuse(codeInternal, "the server could not do this; its log has the reason under request %s", requestID))
@@ -197,6 +211,9 @@ func (a *API) refuse(ctx huma.Context, err error) {
 	p := a.explain(ctx.Context(), err)
 	if p.Status == http.StatusUnauthorized {
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="tributary"`)
+	}
+	for name, values := range p.GetHeaders() {
+		ctx.SetHeader(name, values[0])
 	}
 	ctx.SetHeader("Content-Type", problemMediaType)
 	ctx.SetStatus(p.Status)

@@ -25,12 +25,13 @@ type CampaignFilter struct {
 }
 
 // CreateCampaign makes a campaign, a draft until it is approved.
-func (c *Catalog) CreateCampaign(ctx context.Context, scope Scope, fields CampaignFields) (Campaign, error) {
+func (c *Catalog) CreateCampaign(ctx context.Context, scope Scope, asked CampaignFields) (Campaign, error) {
 	if !scope.admin() && !scope.advertiser() {
 		return Campaign{}, forbidden(scope, "make campaigns")
 	}
 	var made campaignRow
 	err := c.write(ctx, scope, func(ctx context.Context, w *writing) error {
+		fields := asked
 		var check fieldCheck
 		refuseMargins(&check, scope, fields.MarginRate != "", fields.AgencyMarginRate != "")
 		advertiser, err := c.advertiserOf(ctx, scope, &check, fields.AdvertiserID)

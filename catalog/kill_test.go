@@ -12,6 +12,7 @@ import (
 
 	"tributary/attribution"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 // victimDir names, in the environment, the data directory of a process that
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Exit(m.Run())
+	databasetest.Main(m)
 }
 
 // writeUntilKilled makes links, each under an Idempotency-Key of its own, and

@@ -19,8 +19,11 @@ func testPosts(t *testing.T, open factory) {
 	w := newWorld(t, open(t))
 	w.takePosts(true)
 	var told []string
+	tries := 0
 	w.Catalog.postChanged = func(_ context.Context, scope Scope, id string) error {
-		told = append(told, scope.Role+" "+id)
+		if tries++; !w.db.Shared() || tries%2 == 0 { // the first try is undone
+			told = append(told, scope.Role+" "+id)
+		}
 		return nil
 	}
 	post := must(w.CreatePost(w.ctx, w.asCreator(), w.task.ID, PostFields{URL: " https://video.example/1 "}))(t)

@@ -22,8 +22,8 @@ const routePage = 10_000
 // The texts of a link's route are parts of one string: keep a copy of what is to
 // be kept alone. Routes stops at the first error of yield and returns it.
 func (c *Catalog) Routes(ctx context.Context, yield func(attribution.RouteChange) error) (through int64, err error) {
-	if err := c.db.Row(ctx, "number.last", "change").Scan(&through); err != nil {
-		return 0, fmt.Errorf("catalog: reading the last change: %w", err)
+	if through, err = c.LastChange(ctx); err != nil {
+		return 0, err
 	}
 	for _, feed := range []struct {
 		query string
@@ -48,6 +48,15 @@ func (c *Catalog) Routes(ctx context.Context, yield func(attribution.RouteChange
 		}
 	}
 	return through, nil
+}
+
+// LastChange returns the number of the last change of anything, whether trackers
+// follow it or not.
+func (c *Catalog) LastChange(ctx context.Context) (number int64, err error) {
+	if err := c.db.Row(ctx, "number.last", "change").Scan(&number); err != nil {
+		return 0, fmt.Errorf("catalog: reading the last change: %w", err)
+	}
+	return number, nil
 }
 
 func changeNumber(change attribution.RouteChange) int64 { return change.Number }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"tributary/ingest/spool"
 )
 
 // A span is a range of sequence numbers, both ends included.
@@ -60,6 +62,16 @@ func openClaims(path, log string, committed uint64) (*claims, error) {
 		c.dropThrough(committed)
 	}
 	return c, nil
+}
+
+// InFlight reports whether records of a log may have been sent to ClickHouse without an
+// answer, as the shipper of that name noted in dir. Another ClickHouse does not know them.
+func InFlight(dir, name string, log *spool.Log) (bool, error) {
+	c, err := openClaims(filepath.Join(dir, name+".inflight.json"), log.Identity(), log.Committed())
+	if err != nil {
+		return false, err
+	}
+	return len(c.held) > 0, nil
 }
 
 // all are the claims held, in order.

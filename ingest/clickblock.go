@@ -80,7 +80,7 @@ func (b *clickBlock) Append(record []byte) error {
 	}
 	if c.Verdict == attribution.Valid && c.Visitor != 0 {
 		b.hitRows = append(b.hitRows, len(b.time.v))
-		b.hits = append(b.hits, Hit{Link: link.key, Visitor: c.Visitor, VisitorPrev: c.VisitorPrev, AtMs: c.AtMs})
+		b.hits = append(b.hits, hitOf(c, link.key))
 	}
 	b.addIdentity(link)
 	b.addFacts(c)

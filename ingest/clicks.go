@@ -112,6 +112,14 @@ func (n *interner) of(b []byte) string {
 	return s
 }
 
+// hitOf is a valid click of a visitor as windows look at it.
+func hitOf(c *attribution.Click, link uint64) Hit {
+	return Hit{
+		Link: link, Visitor: c.Visitor, VisitorPrev: c.VisitorPrev, AtMs: c.AtMs,
+		Place: visitKey(link, xxhash.Sum64(c.Network)^xxhash.Sum64(c.UserAgent)), Number: max(1, uint32(xxhash.Sum64(c.ID))),
+	}
+}
+
 // markUnique sets is_unique of the block's rows.
 func (c *Clicks) markUnique(ctx context.Context, b *clickBlock) error {
 	if err := c.window.Mark(ctx, b.hits); err != nil {

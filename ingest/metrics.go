@@ -16,6 +16,7 @@ type Metrics struct {
 	missing       *prometheus.CounterVec
 	insertSeconds *prometheus.HistogramVec
 	insertsFailed *prometheus.CounterVec
+	unique        *prometheus.CounterVec
 
 	mu      sync.Mutex
 	watched map[string]watchedLog // by log
@@ -41,8 +42,12 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		insertsFailed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tributary_inserts_failed_total", Help: "Inserts that were not acknowledged, by table.",
 		}, []string{"table"}),
+		unique: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tributary_unique_decided_total",
+			Help: "Hits of which several trackers decided whether they are unique, by who did: all together, or this one alone.",
+		}, []string{"by"}),
 	}
-	registry.MustRegister(m, m.shippedRows, m.quarantine, m.missing, m.insertSeconds, m.insertsFailed)
+	registry.MustRegister(m, m.shippedRows, m.quarantine, m.missing, m.insertSeconds, m.insertsFailed, m.unique)
 	return m
 }
 
@@ -109,6 +114,13 @@ func (m *Metrics) InsertFailed(table string) {
 func (m *Metrics) quarantined(reason string) {
 	if m != nil {
 		m.quarantine.WithLabelValues(reason).Inc()
+	}
+}
+
+func (m *Metrics) uniqueDecided(together, alone int) {
+	if m != nil {
+		m.unique.WithLabelValues("together").Add(float64(together))
+		m.unique.WithLabelValues("alone").Add(float64(alone))
 	}
 }
 

@@ -127,12 +127,25 @@ func (r storedRange) parameters() []any {
 	}
 }
 
-// stored also compares the number of the block the rows came with to that of
-// the newest block: the difference bounds how many tokens came after theirs. A
-// merged part keeps only its lowest block number, which errs on the safe side.
+// stored says how many rows of a range there are, and whether their token is known still.
 func (s *clickhouseSink) stored(ctx context.Context, r storedRange) (storedRows, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
+	find := s.storedOnServer
+	if schema.OnCluster(s.conn) != "" {
+		find = s.storedOnCluster
+	}
+	have, err := find(ctx, r)
+	if err != nil {
+		return storedRows{}, fmt.Errorf("ask ClickHouse for rows %d to %d of %s: %w", r.first, r.last, s.table, err)
+	}
+	return have, nil
+}
+
+// storedOnServer also compares the number of the block the rows came with to that of
+// the newest block: the difference bounds how many tokens came after theirs. A
+// merged part keeps only its lowest block number, which errs on the safe side.
+func (s *clickhouseSink) storedOnServer(ctx context.Context, r storedRange) (storedRows, error) {
 	query := `SELECT count(), min(_block_number),
 		(SELECT max(max_block_number) FROM system.parts WHERE database = currentDatabase() AND table = {table:String})
 		FROM ` + s.table + rangeCondition
@@ -140,10 +153,33 @@ func (s *clickhouseSink) stored(ctx context.Context, r storedRange) (storedRows,
 	var newest int64
 	row := s.conn.QueryRow(ctx, query, append(r.parameters(), clickhouse.Named("table", s.table))...)
 	if err := row.Scan(&count, &block, &newest); err != nil {
-		return storedRows{}, fmt.Errorf("ask ClickHouse for rows %d to %d of %s: %w", r.first, r.last, s.table, err)
+		return storedRows{}, err
 	}
 	remembered := count > 0 && newest >= int64(block) && newest-int64(block) < s.remembers
 	return storedRows{count: int(count), remembered: remembered}, nil
+}
+
+// clockMargin is how far the clocks of a tracker and of ClickHouse may be apart.
+const clockMargin = time.Hour
+
+// storedOnCluster counts the blocks that came since the rows were shipped: the numbers of
+// blocks are of a partition there, and the tokens of all partitions are one list.
+func (s *clickhouseSink) storedOnCluster(ctx context.Context, r storedRange) (storedRows, error) {
+	var count uint64
+	var shipped time.Time
+	var database string
+	row := s.conn.QueryRow(ctx, "SELECT count(), min(shipped_at), currentDatabase() FROM "+s.table+rangeCondition, r.parameters()...)
+	if err := row.Scan(&count, &shipped, &database); err != nil || count == 0 {
+		return storedRows{}, err
+	}
+	var blocks int64
+	row = s.conn.QueryRow(ctx, schema.ClickHouseQuery("blocks_since"), clickhouse.Named("cluster", schema.OnCluster(s.conn)),
+		clickhouse.Named("database", database), clickhouse.Named("table", schema.StoredTable(s.conn, s.table)),
+		clickhouse.Named("since_s", shipped.Add(-clockMargin).Unix()))
+	if err := row.Scan(&blocks); err != nil {
+		return storedRows{}, err
+	}
+	return storedRows{count: int(count), remembered: blocks < s.remembers}, nil
 }
 
 func (s *clickhouseSink) storedSeqs(ctx context.Context, r storedRange) (map[uint64]bool, error) {

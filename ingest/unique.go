@@ -17,7 +17,20 @@ type Hit struct {
 	Visitor     uint64 // never 0
 	VisitorPrev uint64 // the same visitor under yesterday's salt, else 0
 	AtMs        int64
-	Unique      bool // set by Mark
+	Place       uint64 // hash of link, network and user agent: the same for all hits of a visitor on a link
+	Number      uint32 // of the hit itself, never 0: the same however often it is marked
+	Unique      bool   // set by Mark
+}
+
+// VisitKey names the visitor on the link, whoever asks; never 0.
+func (h *Hit) VisitKey() uint64 { return visitKey(h.Link, h.Visitor) }
+
+// VisitKeyPrev names the same visitor under yesterday's salt; 0 without one.
+func (h *Hit) VisitKeyPrev() uint64 {
+	if h.VisitorPrev == 0 {
+		return 0
+	}
+	return visitKey(h.Link, h.VisitorPrev)
 }
 
 // A UniqueWindow remembers which visitor was last seen on which link when. Time

@@ -19,6 +19,7 @@ func BenchmarkSettle(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := newShop(b, more)
+			s.once()
 			links := []string{s.click(s.link, attribution.Valid)}
 			for i := range 20 {
 				_, link := s.join(fmt.Sprint("Creator ", i))

@@ -108,7 +108,12 @@ func (l *Ledger) write(ctx context.Context, scope Scope, known *facts, do func(c
 	if known == nil {
 		known = newFacts()
 	}
+	tried := false
 	return l.db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if tried {
+			known.forget() // it may have seen what was undone
+		}
+		tried = true
 		w := &writing{Tx: tx, l: l, scope: scope, at: l.instant(), facts: known, purses: map[string]*purse{}, erasedThrough: -1}
 		var change, first int64
 		if err := w.Row(ctx, "number.take", 0, "change").Scan(&change); err != nil {

@@ -156,7 +156,7 @@ func (b *books) check() {
 		"actions worth less than nothing": `SELECT COUNT(*) FROM actions a WHERE corrects = '' AND payout_minor +
 			COALESCE((SELECT SUM(payout_minor) FROM actions c WHERE c.corrects = a.id AND c.state <> 'reversed'), 0) < 0`,
 		"posts paid for more than was seen": `SELECT COUNT(*) FROM (SELECT 1 FROM actions a WHERE referral = 'post' AND state <> 'reversed' GROUP BY post_id, event
-			HAVING SUM(quantity) > MAX(1, (SELECT COALESCE(MAX(likes), 0) FROM post_snapshots s WHERE s.post_id = a.post_id))) AS beyond`,
+			HAVING SUM(quantity) > (SELECT CASE WHEN MAX(likes) > 1 THEN MAX(likes) ELSE 1 END FROM post_snapshots s WHERE s.post_id = a.post_id)) AS beyond`,
 		"refunds beyond their orders":         `SELECT COUNT(*) FROM conversions WHERE refunded_minor > amount_minor`,
 		"messages that do not match settling": `SELECT ABS((SELECT COUNT(*) FROM conversions) - (SELECT COUNT(*) FROM outbox WHERE kind = 'conversion' AND payload LIKE '{"verb":"accepted"%'))`,
 	}

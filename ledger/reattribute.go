@@ -139,8 +139,9 @@ func (l *Ledger) Reattribute(ctx context.Context, scope Scope, asked Reattributi
 	r := newReattributing(asked)
 	known := newFacts()
 	for {
-		done := false
+		done, before := false, r.clone()
 		err := l.write(ctx, scope, known, func(ctx context.Context, w *writing) (err error) {
+			done, r = false, before.clone()
 			for !done {
 				if done, err = r.batch(ctx, w); err != nil || !asked.DryRun {
 					return err

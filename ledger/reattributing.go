@@ -29,6 +29,17 @@ func newReattributing(asked Reattribution) *reattributing {
 	}
 }
 
+// clone is a run as far as it is, to go on from again.
+func (r *reattributing) clone() *reattributing {
+	c := *r
+	c.out.Items = slices.Clone(r.out.Items)
+	c.creators = make(map[creatorCurrency]*creatorSums, len(r.creators))
+	for key, sums := range r.creators {
+		c.creators[key] = new(*sums)
+	}
+	return &c
+}
+
 // batch decides the next conversions of the run again; done is true when there are
 // no more.
 func (r *reattributing) batch(ctx context.Context, w *writing) (done bool, err error) {

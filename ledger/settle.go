@@ -59,6 +59,7 @@ func (l *Ledger) Settle(ctx context.Context, batch Batch) ([]Settled, error) {
 	defer l.settling.Unlock()
 	var results []Settled
 	err := l.write(ctx, Scope{}, l.known, func(ctx context.Context, w *writing) error {
+		results = nil
 		position, err := l.Position(ctx, batch.Log)
 		if err != nil || position >= batch.Through {
 			return err

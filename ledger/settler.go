@@ -201,6 +201,9 @@ func (l *Ledger) settleOne(ctx context.Context, log string, report *attribution.
 	if failed == nil {
 		return result, nil
 	}
+	if database.Unavailable(failed) { // it is not the report that fails
+		return result, failed
+	}
 	l.log.Error("a report cannot be settled and is in quarantine: replay it after an upgrade", "receipt_id", report.ReceiptID, "error", failed)
 	result = Settled{ReceiptID: report.ReceiptID, OrderID: report.Fields.OrderID, Status: Rejected, Code: CodeUnsettleable,
 		Reason: "the ledger stumbled over this report: " + failed.Error(), Actions: []ActionBrief{}}
@@ -210,14 +213,19 @@ func (l *Ledger) settleOne(ctx context.Context, log string, report *attribution.
 	})
 }
 
-// retry runs do until it succeeds or ctx ends, waiting longer each time.
+// retry runs do until it succeeds or ctx ends, waiting longer each time. The same
+// failure is logged once.
 func (s *Settler) retry(ctx context.Context, do func() error) error {
+	said := ""
 	for wait := s.o.MinBackoff; ; wait = min(2*wait, s.o.MaxBackoff) {
 		err := do()
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(ctx.Err())
 		}
-		s.logger.Error("conversions cannot be settled and wait in their log: check the database", "error", err, "retry_in", wait)
+		if err.Error() != said {
+			said = err.Error()
+			s.logger.Error("conversions cannot be settled and wait in their log: check the database; it is tried again", "error", err)
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():

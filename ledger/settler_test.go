@@ -21,6 +21,7 @@ import (
 	"tributary/attribution"
 	"tributary/ingest/spool"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 // spoolLog is the durable log as a settler reads it.
@@ -201,27 +202,34 @@ func TestOneReportTheLedgerStumblesOver(t *testing.T) {
 // until it is killed.
 const victimDir = "TRIBUTARY_TEST_VICTIM_DIR"
 
+// victimDSN names its database.
+const victimDSN = "TRIBUTARY_TEST_VICTIM_DSN"
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
-		if err := settleUntilKilled(dir); err != nil {
+		if err := settleUntilKilled(dir, os.Getenv(victimDSN)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
-	_ = flag.Set("rapid.checks", "20") // each opens a database; the command line may ask for more
+	checks := "20" // each opens a database; the command line may ask for more
+	if onPostgres {
+		checks = "2"
+	}
+	_ = flag.Set("rapid.checks", checks)
 	flag.Parse()
 	if seed := flag.Lookup("rapid.seed"); seed.Value.String() == "0" {
 		_ = flag.Set("rapid.seed", strconv.FormatUint(rand.Uint64(), 10))
 		fmt.Printf("properties: repeat with -rapid.seed %s\n", seed.Value)
 	}
-	os.Exit(m.Run())
+	databasetest.Main(m)
 }
 
 // settleUntilKilled settles what is in the log, in small batches, and says how far
 // it got.
-func settleUntilKilled(dir string) error {
+func settleUntilKilled(dir, dsn string) error {
 	ctx := context.Background()
-	db, err := database.Open(ctx, database.Embedded, dir)
+	db, err := database.Open(ctx, dsn, dir)
 	if err != nil {
 		return err
 	}
@@ -268,13 +276,12 @@ func TestKill(t *testing.T) {
 	ok(t, s.db.Close())
 	kills := 0
 	for position := uint64(0); position < reports; kills++ {
-		position = runVictim(t, dir, position+uint64(50+137*kills))
+		position = runVictim(t, dir, s.dsn, position+uint64(50+137*kills))
 	}
 	if kills < 3 {
 		t.Errorf("killed %d times only", kills)
 	}
-	s.db = must(database.Open(s.ctx, database.Embedded, dir))(t)
-	defer s.db.Close()
+	s.db = openDatabase(t, s.dsn, dir)
 	raw := s.raw()
 	for query, want := range map[string]int{
 		"SELECT COUNT(*) FROM conversions":                                orders,
@@ -296,10 +303,10 @@ func TestKill(t *testing.T) {
 
 // runVictim lets a process settle and kills it once it is beyond a position; it
 // returns the last one it said.
-func runVictim(t *testing.T, dir string, until uint64) (position uint64) {
+func runVictim(t *testing.T, dir, dsn string, until uint64) (position uint64) {
 	t.Helper()
 	victim := exec.Command(os.Args[0])
-	victim.Env = append(os.Environ(), victimDir+"="+dir)
+	victim.Env = append(os.Environ(), victimDir+"="+dir, victimDSN+"="+dsn)
 	victim.Stderr = os.Stderr
 	output := must(victim.StdoutPipe())(t)
 	ok(t, victim.Start())

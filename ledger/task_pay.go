@@ -35,6 +35,7 @@ type payableTask struct {
 func (l *Ledger) PayTask(ctx context.Context, scope Scope, taskID string, asked TaskPayment) ([]Action, error) {
 	var paid []Action
 	err := l.write(ctx, scope, nil, func(ctx context.Context, w *writing) error {
+		paid = nil
 		task, err := w.payableTask(ctx, taskID)
 		if err != nil {
 			return err

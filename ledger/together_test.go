@@ -10,15 +10,13 @@ import (
 
 	"tributary/attribution"
 	"tributary/catalog"
-	"tributary/schema/database"
 )
 
 // another is a ledger of another process on the same database.
 func (w *world) another() *Ledger {
 	w.Helper()
-	db := must(database.Open(w.ctx, database.Embedded, w.dir))(w)
-	w.Cleanup(func() { _ = db.Close() })
-	return New(db, Options{ClickKeys: w.keys, Now: func() time.Time { return time.UnixMilli(w.nowMs.Load()) }})
+	w.once() // writers that meet would be undone again and again
+	return New(openDatabase(w, w.dsn, w.dir), Options{ClickKeys: w.keys, Now: func() time.Time { return time.UnixMilli(w.nowMs.Load()) }})
 }
 
 // TestSettlersAtOnce lets four ledgers, two of them of other processes, settle at
@@ -161,6 +159,7 @@ func TestUnnamedRefunds(t *testing.T) {
 func TestKeysOfReportsAreUsed(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, "")
+	s.once() // a second try has forgotten when it wrote
 	key, _, err := s.catalog.CreateKey(s.ctx, catalogAdmin, catalog.KeyFields{Role: "ingest", AdvertiserID: s.advertiser.ID})
 	ok(t, err)
 	report := func(order string) {

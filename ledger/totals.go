@@ -53,27 +53,31 @@ func (t *ReportTotal) MadeConversion() bool {
 // waits while drain copies what is left to be copied, in this transaction, and
 // goes on while the sums are made from a snapshot.
 func (l *Ledger) SettledTotals(ctx context.Context, drain func(ctx context.Context) error) (t *Totals, err error) {
-	begun, done := make(chan struct{}), make(chan error, 1)
-	started := false
+	var done chan error // of the sums, once they are begun
 	err = l.write(ctx, Scope{}, nil, func(inside context.Context, _ *writing) error {
+		if done != nil { // this is a second try
+			<-done
+			done = nil
+		}
 		if err := drain(inside); err != nil {
 			return err
 		}
-		started = true
+		begun, summed := make(chan struct{}), make(chan error, 1)
+		done = summed
 		go func() {
 			var err error
 			t, err = l.totals(ctx, begun) // outside of the transaction
-			done <- err
+			summed <- err
 		}()
 		select {
 		case <-begun:
 			return nil
-		case err := <-done: // it did not even begin
-			done <- nil
+		case err := <-summed: // it did not even begin
+			summed <- nil
 			return err
 		}
 	})
-	if started {
+	if done != nil {
 		err = errors.Join(err, <-done)
 	}
 	return t, err

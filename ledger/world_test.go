@@ -15,6 +15,7 @@ import (
 	"tributary/attribution"
 	"tributary/catalog"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 var (
@@ -28,7 +29,8 @@ type world struct {
 	testing.TB
 	ctx     context.Context
 	db      *database.DB
-	dir     string // of the database
+	dsn     string // of the database
+	dir     string // of an embedded one
 	catalog *catalog.Catalog
 	*Ledger
 	nowMs      atomic.Int64
@@ -51,20 +53,35 @@ func newWorld(t testing.TB, start string) *world { return newWorldIn(t, t.TempDi
 
 func newWorldIn(t testing.TB, dir, start string) *world {
 	t.Helper()
-	db, err := database.Open(context.Background(), database.Embedded, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	w := newWorldOn(t, db, start)
-	w.dir = dir
+	dsn := databasetest.Any(t)
+	w := newWorldOn(t, openDatabase(t, dsn, dir), start)
+	w.dsn, w.dir = dsn, dir
 	return w
+}
+
+// once has writes go through at the first try.
+func (w *world) once() {
+	w.Helper()
+	if onPostgres {
+		databasetest.Once(w, w.dsn)
+	}
+}
+
+func openDatabase(t testing.TB, dsn, dir string) *database.DB {
+	t.Helper()
+	db := must(database.Open(context.Background(), dsn, dir))(t)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // raw opens the database beside the product's own queries.
 func (w *world) raw() *sql.DB {
 	w.Helper()
-	db := must(sql.Open("sqlite", filepath.Join(w.dir, database.FileName)))(w)
+	driver, source := "sqlite", filepath.Join(w.dir, database.FileName)
+	if onPostgres {
+		driver, source = "pgx", w.dsn
+	}
+	db := must(sql.Open(driver, source))(w)
 	w.Cleanup(func() { _ = db.Close() })
 	return db
 }

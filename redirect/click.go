@@ -73,8 +73,7 @@ func (s *Server) click(ctx *fasthttp.RequestCtx, h *hit, slug, query []byte) {
 	if len(slug) > 1 && slug[len(slug)-1] == '/' { // some apps add one
 		slug = slug[:len(slug)-1]
 	}
-	if !s.options.Links.Lookup(slug, &h.entry) {
-		s.unknown(ctx, h)
+	if !s.options.Links.Lookup(slug, &h.entry) && !s.find(ctx, h, slug) {
 		return
 	}
 	now := ctx.Time()
@@ -126,10 +125,25 @@ func (s *Server) click(ctx *fasthttp.RequestCtx, h *hit, slug, query []byte) {
 	h.counters.observe(time.Since(ctx.Time()))
 }
 
-// unknown answers a slug no link has. While links are still being loaded it may
-// be anybody's, and nobody is told that it leads nowhere.
-func (s *Server) unknown(ctx *fasthttp.RequestCtx, h *hit) {
-	if !s.options.Links.Stats().Ready {
+// find asks others for a slug the index does not have, and answers the request
+// where they do not have it either.
+func (s *Server) find(ctx *fasthttp.RequestCtx, h *hit, slug []byte) bool {
+	answer := links.Nowhere
+	if s.options.Misses != nil {
+		answer = s.options.Misses.Ask(slug)
+	}
+	if answer == links.Found && s.options.Links.LookupNew(slug, &h.entry) {
+		return true
+	}
+	s.unknown(ctx, h, answer)
+	return false
+}
+
+// unknown answers a slug no link has. While links are still being loaded, or
+// nobody could be asked who has them, it may be anybody's, and nobody is told that
+// it leads nowhere.
+func (s *Server) unknown(ctx *fasthttp.RequestCtx, h *hit, answer links.Answer) {
+	if !s.options.Links.Stats().Ready || answer == links.Unsure {
 		ctx.Response.Header.SetCanonical(headerRetryAfter, valueRetryAfter)
 		respond(ctx, fasthttp.StatusServiceUnavailable, "text/plain; charset=utf-8", "the links are still being loaded, please try again\n")
 		return

@@ -56,10 +56,18 @@ type Intake interface {
 	MaxBody(header *fasthttp.RequestHeader) int
 }
 
+// Misses finds links that the index does not have, where other nodes may.
+type Misses interface {
+	// Ask waits a bounded time. After links.Found the index has the slug, unless its
+	// link was deleted meanwhile.
+	Ask(slug []byte) links.Answer
+}
+
 // Options are what a Server works with. All but Now are required, except as
 // said.
 type Options struct {
 	Links          *links.Index
+	Misses         Misses // optional: without it, what the index does not have is unknown
 	Limits         *links.Limits
 	Rules          *verdict.Rules
 	Rates          *verdict.RateWindow
@@ -86,6 +94,7 @@ type Server struct {
 	hits      sync.Pool
 	nextShard atomic.Uint32
 	serving   atomic.Pointer[sweeper]
+	leaving   atomic.Bool
 	stopping  atomic.Bool
 	timeout   time.Duration // of one step of a connection
 	maxOpen   int           // connections
@@ -139,11 +148,15 @@ func (s *Server) Serve(listener net.Listener) error {
 // SetRules puts other verdict rules in force for the hits that follow.
 func (s *Server) SetRules(rules *verdict.Rules) { s.rules.Store(rules) }
 
+// Leave makes the tracker unready and changes nothing else: whoever balances load
+// learns that it is about to stop while it serves as before.
+func (s *Server) Leave() { s.leaving.Store(true) }
+
 // Ready says why the tracker cannot do its job; nil when it can. ClickHouse,
 // PostgreSQL or Redis being down is no reason.
 func (s *Server) Ready() error {
 	switch {
-	case s.stopping.Load():
+	case s.leaving.Load(), s.stopping.Load():
 		return errors.New("the tracker is stopping")
 	case !s.options.Clicks.Writable():
 		return errors.New("the click spool cannot be written: check the disk of the data directory")

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
-	"net/url"
-	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -18,10 +16,16 @@ import (
 // ClickHouseOptions say which ClickHouse to open: exactly one of DSN and Engine is given.
 type ClickHouseOptions struct {
 	// DSN is a server's address: clickhouse:// or tcp:// (native protocol),
-	// http:// or https://. It may carry credentials; no error repeats it.
+	// http:// or https://, and the hosts of a cluster separated by commas. It may
+	// carry credentials; no error repeats it.
 	DSN string
+	// Cluster is the name of the cluster the DSN's hosts are of, as the servers'
+	// configuration has it; empty for one server.
+	Cluster string
 	// Engine is the embedded one.
 	Engine *engine.Engine
+	// Settings are those of every query, beside the DSN's.
+	Settings clickhouse.Settings
 	// Database overrides the DSN's, or [engine.Database].
 	Database string
 	// MaxOpenConns bounds queries and inserts at once; 8 when zero.
@@ -41,18 +45,37 @@ func OpenClickHouse(options ClickHouseOptions) (driver.Conn, error) {
 		client.MaxOpenConns = 8
 	}
 	client.MaxIdleConns = client.MaxOpenConns
-	client.DialTimeout = 10 * time.Second
+	if client.DialTimeout == 0 {
+		client.DialTimeout = dialTimeout
+	}
 	if options.Database != "" {
 		client.Auth.Database = options.Database
 	}
+	if client.Settings == nil {
+		client.Settings = clickhouse.Settings{}
+	}
+	if options.Cluster != "" {
+		for name, value := range ClusterSettings() {
+			if _, given := client.Settings[name]; !given {
+				client.Settings[name] = value
+			}
+		}
+	}
+	maps.Copy(client.Settings, options.Settings)
 	conn, err := clickhouse.Open(client)
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse: %w", err)
+	}
+	if options.Cluster != "" {
+		return InCluster(conn, options.Cluster), nil
 	}
 	return conn, nil
 }
 
 func clientOptions(options ClickHouseOptions) (*clickhouse.Options, error) {
+	if !clusterName.MatchString(options.Cluster) {
+		return nil, errors.New("open ClickHouse: the name of a cluster is letters, digits, _, - and dots, as in the servers' <remote_servers>")
+	}
 	switch {
 	case options.Engine != nil && options.DSN != "":
 		return nil, errors.New("open ClickHouse: give a DSN or the embedded engine, not both")
@@ -64,31 +87,22 @@ func clientOptions(options ClickHouseOptions) (*clickhouse.Options, error) {
 			DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return options.Engine.Dial(ctx) },
 		}, nil
 	case options.DSN == "":
-		return nil, errors.New("open ClickHouse: no DSN given; write one as clickhouse://user:password@host:9000/database")
+		return nil, errors.New("open ClickHouse: no DSN given; " + dsnForm)
 	}
-	dsn := options.DSN
-	if strings.HasPrefix(dsn, "https://") && !strings.Contains(dsn, "secure=") {
-		dsn = withParameter(dsn, "secure=true") // the driver wants to be told twice
-	}
-	client, err := clickhouse.ParseDSN(dsn)
+	client, err := parseDSN(options.DSN)
 	if err != nil {
-		var parse *url.Error
-		if errors.As(err, &parse) {
-			err = parse.Err // without the DSN, which may hold a password
-		}
-		return nil, fmt.Errorf("open ClickHouse: the DSN cannot be read: %w; write it as clickhouse://user:password@host:9000/database", err)
+		return nil, fmt.Errorf("open ClickHouse: %w", err)
 	}
-	if client.Compression == nil {
-		client.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	if len(client.Addr) > 1 && options.Cluster == "" {
+		return nil, errors.New("open ClickHouse: the DSN names several hosts, which count a batch that is sent again once only as a cluster: name it with --clickhouse-cluster, or give one host")
 	}
 	return client, nil
 }
 
-func withParameter(dsn, parameter string) string {
-	if strings.Contains(dsn, "?") {
-		return dsn + "&" + parameter
-	}
-	return dsn + "?" + parameter
+// CheckClickHouse says what is wrong with options, as [OpenClickHouse] would.
+func CheckClickHouse(options ClickHouseOptions) error {
+	_, err := clientOptions(options)
+	return err
 }
 
 // InsertSettings are the settings of an insert that must count once however

@@ -48,14 +48,8 @@ func MigrateClickHouse(ctx context.Context, conn driver.Conn) error {
 }
 
 func migrateClickHouse(ctx context.Context, conn driver.Conn, migrations []migration) error {
-	if err := conn.Exec(ctx, migrationTable); err != nil {
-		return fmt.Errorf("make ClickHouse's table of migrations: %w", err)
-	}
-	applied, err := appliedMigrations(ctx, conn)
+	applied, err := readApplied(ctx, conn, migrations)
 	if err != nil {
-		return err
-	}
-	if err := checkApplied(migrations, applied); err != nil {
 		return err
 	}
 	for _, m := range migrations {
@@ -69,6 +63,38 @@ func migrateClickHouse(ctx context.Context, conn driver.Conn, migrations []migra
 	return nil
 }
 
+// readApplied reads which migrations were applied, and refuses those of another program.
+// What is there is not made again: only who migrates needs the right to.
+func readApplied(ctx context.Context, conn driver.Conn, migrations []migration) (map[uint32]appliedMigration, error) {
+	there, err := tableExists(ctx, conn, "schema_migrations")
+	if err != nil {
+		return nil, err
+	}
+	if moving, err := tableExists(ctx, conn, movingTable); err != nil {
+		return nil, err
+	} else if moving {
+		return nil, fmt.Errorf("%w: 'tributary migrate' has not finished moving data into this database: run it again to its end", ErrOtherVersion)
+	}
+	if !there {
+		if err := conn.Exec(ctx, migrationTable); err != nil {
+			return nil, fmt.Errorf("make ClickHouse's table of migrations: %w", err)
+		}
+	}
+	applied, err := appliedMigrations(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return applied, checkApplied(migrations, applied)
+}
+
+func tableExists(ctx context.Context, conn driver.Conn, table string) (bool, error) {
+	var n uint64
+	if err := conn.QueryRow(ctx, ClickHouseQuery("table_exists"), clickhouse.Named("table", table)).Scan(&n); err != nil {
+		return false, fmt.Errorf("ask ClickHouse for its tables: %w", err)
+	}
+	return n > 0, nil
+}
+
 // applyMigration runs a migration's statements, each of which is harmless when
 // repeated, and then records it: a crash in between runs it again.
 func applyMigration(ctx context.Context, conn driver.Conn, m migration) error {
@@ -77,6 +103,10 @@ func applyMigration(ctx context.Context, conn driver.Conn, m migration) error {
 			return fmt.Errorf("ClickHouse migration %s, statement %d: %w", m.name, i+1, err)
 		}
 	}
+	return recordMigration(ctx, conn, m)
+}
+
+func recordMigration(ctx context.Context, conn driver.Conn, m migration) error {
 	err := conn.Exec(ctx, "INSERT INTO schema_migrations (version, name, checksum, applied_at) SELECT {version:UInt32}, {name:String}, {checksum:String}, now64(3)",
 		clickhouse.Named("version", m.version), clickhouse.Named("name", m.name), clickhouse.Named("checksum", m.checksum))
 	if err != nil {
@@ -169,7 +199,7 @@ func ApplyRetention(ctx context.Context, conn driver.Conn, months int) error {
 		return fmt.Errorf("retention of %d months: give 0 (for ever) to 1200", months)
 	}
 	var current string
-	if err := conn.QueryRow(ctx, ClickHouseQuery("table_ttl"), clickhouse.Named("table", "clicks")).Scan(&current); err != nil {
+	if err := conn.QueryRow(ctx, ClickHouseQuery("table_ttl"), clickhouse.Named("table", StoredTable(conn, "clicks"))).Scan(&current); err != nil {
 		return fmt.Errorf("read the retention of clicks: %w", err)
 	}
 	var wanted, change string

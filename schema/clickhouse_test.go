@@ -29,7 +29,7 @@ func TestOpenClickHouseRefuses(t *testing.T) {
 		"nothing":     {schema.ClickHouseOptions{}, "no DSN"},
 		"both":        {schema.ClickHouseOptions{DSN: "clickhouse://h", Engine: new(engine.Engine)}, "not both"},
 		"no address":  {schema.ClickHouseOptions{DSN: "clickhouse://user:s3cret@host:port/db"}, "cannot be read"},
-		"odd setting": {schema.ClickHouseOptions{DSN: "clickhouse://user:s3cret@host/db?dial_timeout=soon"}, "cannot be read"},
+		"odd setting": {schema.ClickHouseOptions{DSN: "clickhouse://user:s3cret@host/db?dial_timeout=soon"}, "dial_timeout is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := schema.OpenClickHouse(test.options)
@@ -102,7 +102,7 @@ func TestRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 	ttl := func() (definition string) {
-		err := conn.QueryRow(testContext(t), "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = 'clicks'").Scan(&definition)
+		err := conn.QueryRow(testContext(t), "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = '"+schema.StoredTable(conn, "clicks")+"'").Scan(&definition)
 		if err != nil {
 			t.Fatal(err)
 		}

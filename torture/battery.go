@@ -20,6 +20,8 @@ type experiment struct {
 	run   func(context.Context, *trial) error
 	// mounts: it needs to mount a disk, which not everybody may, as in a container.
 	mounts bool
+	// elsewhere: tests of the product have a short form of their own.
+	elsewhere bool
 }
 
 // experiments in the order in which they run.
@@ -32,6 +34,7 @@ var experiments = []experiment{
 	{name: "full", fault: "the disk is full", run: diskFull, mounts: true},
 	{name: "siege", fault: "thousands of silent and slow connections, and keys being guessed", run: besieged},
 	{name: "clock", fault: "the clock is set back by a year and jumps ahead, with kills in between", run: clockJumps},
+	{name: "fleet", fault: "trackers, admins, Redis, PostgreSQL and ClickHouse of several nodes die and come back", run: fleetKilled, elsewhere: true},
 	{name: "restore", fault: "a machine is lost, and its backup, made under load, is restored on another", run: restored},
 }
 

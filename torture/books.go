@@ -30,7 +30,15 @@ func (t *trial) reckon(ctx context.Context, w *world) error {
 		t.wrong("%v", err)
 	}
 	t.audit(ctx, w.server)
-	unrecorded := w.server.unrecorded()
+	if err := t.compare(ctx, w, w.server.unrecorded()); err != nil {
+		return err
+	}
+	t.compareMetrics(ctx, w.server)
+	return nil
+}
+
+// compare holds what was acknowledged against every place where it must be.
+func (t *trial) compare(ctx context.Context, w *world, unrecorded int) error {
 	if err := t.compareClicks(w, unrecorded); err != nil {
 		return err
 	}
@@ -40,11 +48,7 @@ func (t *trial) reckon(ctx context.Context, w *world) error {
 	if err := t.compareSums(w); err != nil {
 		return err
 	}
-	if err := t.compareReports(ctx, w); err != nil {
-		return err
-	}
-	t.compareMetrics(ctx, w.server)
-	return nil
+	return t.compareReports(ctx, w)
 }
 
 // drained waits until the spools are empty.
@@ -285,7 +289,7 @@ func (t *trial) compareMetrics(ctx context.Context, s *server) {
 func (t *trial) audit(ctx context.Context, s *server) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	args := append([]string{"audit", "--data", s.inside(), "--url", "http://" + s.admin, "--engine-library", t.library}, s.flags...)
+	args := append([]string{"audit", "--data", s.inside(), "--engine-library", t.library}, s.flags...)
 	cmd := exec.CommandContext(ctx, t.binary, args...)
 	cmd.Dir = t.dir
 	said, err := cmd.CombinedOutput()

@@ -13,7 +13,8 @@ var tortureSeed = flag.Uint64("torture.seed", 0, "seed of the experiments' draws
 
 // TestShortBattery runs every experiment that whoever may run tests may run, in its
 // short form, against a binary built for it. That of the full disk is left to
-// `make torture`; ingest/spool and schema/engine test their parts of it.
+// `make torture`; ingest/spool and schema/engine test their parts of it. That of
+// several nodes is too; cmd/tributary's tests of a fleet are its short form.
 //
 //	go test ./torture -v -run ShortBattery/kill -torture.seed 7
 func TestShortBattery(t *testing.T) {
@@ -30,7 +31,7 @@ func TestShortBattery(t *testing.T) {
 		t.Fatalf("build tributary: %v\n%s", err, said)
 	}
 	for _, e := range experiments {
-		if e.mounts {
+		if e.mounts || e.elsewhere {
 			continue
 		}
 		t.Run(e.name, func(t *testing.T) {

@@ -41,6 +41,9 @@ func checksOf(v Vitals, quarantined bool, now time.Time) []check {
 	checks := []check{
 		v.taking(), v.shipping(now), v.settling(now), v.books(), v.ended(), v.analytics(), v.truth(), v.copying(), v.disk(), v.kept(quarantined),
 	}
+	if c, silent := v.neighbours(now); silent {
+		checks = append(checks, c)
+	}
 	order := map[string]int{checkFailed: 0, checkWarning: 1, checkOK: 2}
 	slices.SortStableFunc(checks, func(a, b check) int { return order[a.State] - order[b.State] })
 	return checks
@@ -119,6 +122,20 @@ func (v *Vitals) books() check {
 func (v *Vitals) ended() check {
 	return accounted(check{What: "Every report accounted for", State: checkOK, Said: "Everything merchants reported is accepted, known already, refused with a reason, or waits to be settled."},
 		"report", v.Ended.Missing(), v.Ended.Failed, "the database")
+}
+
+// neighbours is a check of nodes that are not heard of; false when there are none.
+func (v *Vitals) neighbours(now time.Time) (check, bool) {
+	for _, n := range v.Nodes {
+		if n.Silent {
+			return check{
+				What: "Other nodes", State: checkFailed,
+				Said: fmt.Sprintf("%s (%s) has not been heard of for %s. Reports reach no further than it did, and clicks that are paid by the hour wait.", n.Machine, n.Roles, lasting(now.Sub(n.Seen))),
+				Do:   "Start it again, or drain its disk elsewhere (tributary drain). If the disk is lost too: tributary nodes forget.",
+			}, true
+		}
+	}
+	return check{}, false
 }
 
 // accounted is a check of an identity; good is what it says when nothing is missing.

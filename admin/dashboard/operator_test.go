@@ -46,9 +46,12 @@ func TestHealthIsSaidInSentences(t *testing.T) {
 		"messages wait":        {change: func(v *Vitals) { v.Outbox = map[string]int64{"events": 200_000, "clickhouse": 1} }, worst: checkWarning, first: "200,000 messages wait for events"},
 		"little space":         {change: func(v *Vitals) { v.DiskFree = 3 << 30 }, worst: checkWarning, first: "3.2\u00a0GB are free", do: "--retention"},
 		"no space":             {change: func(v *Vitals) { v.DiskFree = 3 << 20 }, worst: checkFailed, first: "The disk is full"},
-		"space is not known":   {change: func(v *Vitals) { v.DiskFree = -1 }, worst: checkOK},
-		"quarantined clicks":   {change: func(v *Vitals) { v.Quarantined = map[string]uint64{"refused": 2} }, worst: checkWarning, first: "2 clicks wait in quarantine", do: "replay"},
-		"quarantined reports":  {quarantined: true, worst: checkWarning, first: "Reports of merchants wait", do: "replay"},
+		"a node is lost": {change: func(v *Vitals) {
+			v.Nodes = []NodeVitals{{Machine: "t1", Roles: "tracker", Seen: now}, {Machine: "t2", Roles: "tracker", Seen: now.Add(-time.Hour), Silent: true}}
+		}, worst: checkFailed, first: "t2 (tracker) has not been heard of for 1 hour", do: "tributary drain"},
+		"space is not known":  {change: func(v *Vitals) { v.DiskFree = -1 }, worst: checkOK},
+		"quarantined clicks":  {change: func(v *Vitals) { v.Quarantined = map[string]uint64{"refused": 2} }, worst: checkWarning, first: "2 clicks wait in quarantine", do: "replay"},
+		"quarantined reports": {quarantined: true, worst: checkWarning, first: "Reports of merchants wait", do: "replay"},
 	} {
 		v := well()
 		if c.change != nil {

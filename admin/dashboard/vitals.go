@@ -33,6 +33,17 @@ type Vitals struct {
 	Links       int               // the tracker knows
 	DataThrough time.Time         // everything received before it is in reports; zero: not known since the start
 	DiskFree    int64             // bytes where the data directory is; negative: unknown
+
+	Machine string       // that this process runs on
+	Nodes   []NodeVitals // the others, of several nodes
+}
+
+// NodeVitals are what another node told last.
+type NodeVitals struct {
+	Machine, Roles  string
+	Seen            time.Time
+	Clicks, Reports uint64 // that wait on its disk
+	Silent          bool   // for long: it may be lost, with what waits there
 }
 
 // LogVitals are a durable log's.

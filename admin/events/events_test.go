@@ -18,6 +18,7 @@ import (
 	"tributary/catalog"
 	"tributary/ledger"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 var operator = catalog.Scope{Role: catalog.RoleAdmin}
@@ -85,7 +86,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{TB: t, ctx: context.Background()}
 	w.set("2027-01-10T09:00:00Z")
 	now := func() time.Time { return time.UnixMilli(w.nowMs.Load()) }
-	w.db = must(database.Open(w.ctx, database.Embedded, t.TempDir()))(t)
+	w.db = must(database.Open(w.ctx, databasetest.Any(t), t.TempDir()))(t)
 	t.Cleanup(func() { _ = w.db.Close() })
 	keys := must(attribution.NewClickKeyring(1, map[byte][]byte{1: bytes.Repeat([]byte{9}, attribution.ClickKeyBytes)}))(t)
 	w.money = ledger.New(w.db, ledger.Options{ClickKeys: keys, Now: now})

@@ -21,6 +21,7 @@ import (
 	"tributary/catalog"
 	"tributary/ledger"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 var operator = catalog.Scope{Role: catalog.RoleAdmin}
@@ -50,7 +51,7 @@ func newShop(t *testing.T) *shop {
 	s := &shop{T: t, ctx: context.Background()}
 	s.nowMs.Store(time.Date(2027, 1, 10, 9, 30, 0, 0, time.UTC).UnixMilli())
 	now := func() time.Time { return time.UnixMilli(s.nowMs.Load()) }
-	db := must(database.Open(s.ctx, database.Embedded, t.TempDir()))(t)
+	db := must(database.Open(s.ctx, databasetest.Any(t), t.TempDir()))(t)
 	t.Cleanup(func() { _ = db.Close() })
 	keys := must(attribution.NewClickKeyring(1, map[byte][]byte{1: bytes.Repeat([]byte{9}, attribution.ClickKeyBytes)}))(t)
 	s.money = ledger.New(db, ledger.Options{ClickKeys: keys, Now: now})

@@ -19,6 +19,7 @@ import (
 	"tributary/catalog"
 	"tributary/ledger"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 // A shop is the API on a real catalog, ledger and database: one advertiser whose
@@ -57,7 +58,7 @@ func instantOf(text string) attribution.Instant {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	db := must(database.Open(t.Context(), database.Embedded, t.TempDir()))(t)
+	db := must(database.Open(t.Context(), databasetest.Any(t), t.TempDir()))(t)
 	t.Cleanup(func() { _ = db.Close() })
 	s := &shop{t: t}
 	s.nowMs.Store(int64(instantOf("2027-01-10T09:00:00Z")))

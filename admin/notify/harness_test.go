@@ -22,6 +22,7 @@ import (
 	"tributary/catalog"
 	"tributary/ledger"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 func must[T any](value T, err error) func(testing.TB) T {
@@ -63,7 +64,7 @@ func newBench(t *testing.T, parameters string) *bench {
 	t.Helper()
 	b := &bench{T: t, ctx: context.Background(), dir: t.TempDir()}
 	b.set("2027-01-10T09:00:00Z")
-	b.db = must(database.Open(b.ctx, database.Embedded, b.dir))(t)
+	b.db = must(database.Open(b.ctx, databasetest.Any(t), b.dir))(t)
 	t.Cleanup(func() { _ = b.db.Close() })
 	keys := must(attribution.NewClickKeyring(1, map[byte][]byte{1: bytes.Repeat([]byte{9}, attribution.ClickKeyBytes)}))(t)
 	b.money = ledger.New(b.db, ledger.Options{ClickKeys: keys, Now: b.now})

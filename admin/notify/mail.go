@@ -130,6 +130,7 @@ func (s *Service) MailPass(ctx context.Context) (more bool, err error) {
 
 func (s *Service) claim(ctx context.Context) (letters []letter, err error) {
 	err = s.o.DB.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
+		letters = nil
 		now := s.o.Now()
 		token := newID("", now)
 		rows, err := tx.Rows(ctx, "mail.claim", now.Add(mailLease).UnixMilli(), token, now.UnixMilli(), mailBatch, now.UnixMilli())

@@ -17,6 +17,7 @@ import (
 	"tributary/ingest"
 	"tributary/ledger"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 	"tributary/schema/schematest"
 )
 
@@ -67,8 +68,11 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	if databasetest.OnPostgres() {
+		t.Cleanup(databasetest.Stop)
+	}
 	b := &bench{T: t, ctx: t.Context(), conn: schematest.Start(t), now: time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC), rules: lenient, reached: func(string) {}}
-	db, err := database.Open(b.ctx, database.Embedded, t.TempDir())
+	db, err := database.Open(b.ctx, databasetest.Any(t), t.TempDir())
 	b.ok(err)
 	t.Cleanup(func() { _ = db.Close() })
 	b.db = db

@@ -132,10 +132,17 @@ func (s *Service) insert(ctx context.Context, r *run) error {
 	})
 }
 
-// exec runs one statement as a transaction of its own.
+// errElsewhere ends the work of a process that another has taken the run from.
+var errElsewhere = errors.New("another process goes on with the run")
+
+// exec moves a run from the step it is in. Of two processes that work on it one
+// does; the other begins again with what is stored.
 func (s *Service) exec(ctx context.Context, query string, args ...any) error {
 	return s.o.DB.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
-		_, err := tx.Exec(ctx, query, args...)
+		moved, err := tx.Exec(ctx, query, args...)
+		if err == nil && moved == 0 {
+			err = errElsewhere
+		}
 		return err
 	})
 }

@@ -117,7 +117,7 @@ func (s *Service) Run(ctx context.Context) {
 		worked, err := s.work(ctx)
 		wait := retryWait
 		if err == nil {
-			wait = time.Hour // for whoever begins a run in another process
+			wait = s.idleLook()
 		} else if ctx.Err() == nil {
 			s.o.Log.Warn("a reclassification cannot go on; it is tried again", "error", err)
 		}
@@ -131,6 +131,14 @@ func (s *Service) Run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// idleLook is how often it is looked whether another process began a run.
+func (s *Service) idleLook() time.Duration {
+	if s.o.DB.Shared() {
+		return 2 * time.Second
+	}
+	return time.Hour
 }
 
 // Finish does the run that is under way, if there is one, to its end.
@@ -165,7 +173,7 @@ func (s *Service) end(ctx context.Context, r *run, state, why string) error {
 	if err := s.dropChanges(ctx, r); err != nil {
 		return err
 	}
-	if err := s.exec(ctx, "reclassify.finish", r.id, state, why, s.o.Now().UnixMilli()); err != nil {
+	if err := s.exec(ctx, "reclassify.finish", r.id, state, why, s.o.Now().UnixMilli(), int64(r.step)); err != nil {
 		return err
 	}
 	s.o.Log.Info("hits were reclassified", "run", r.id, "state", state, "why", why, "dry_run", r.dryRun, "hits", r.found.Hits, "changed", r.found.Changed)

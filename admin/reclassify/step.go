@@ -46,7 +46,7 @@ func (s *Service) next(ctx context.Context, r *run) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if err := s.exec(ctx, "reclassify.begin_step", r.id, of.fromMs, of.toMs); err != nil {
+		if err := s.exec(ctx, "reclassify.begin_step", r.id, of.fromMs, of.toMs, int64(r.step)); err != nil {
 			return false, err
 		}
 		r.step, r.positionMs, r.stepToMs = r.step+1, of.fromMs, of.toMs
@@ -129,13 +129,18 @@ func (s *Service) plan(ctx context.Context, r *run, rules Rules) error {
 			return err
 		}
 	}
+	if !r.dryRun && len(p.outcomes) > 0 {
+		if err := schema.SyncReplicas(ctx, s.o.ClickHouse, "click_changes"); err != nil {
+			return err
+		}
+	}
 	p.found.Outcomes = p.outcomes
 	text, err := p.found.text()
 	if err != nil {
 		return err
 	}
 	s.reached("changes kept")
-	if err := s.exec(ctx, "reclassify.planned", r.id, text); err != nil {
+	if err := s.exec(ctx, "reclassify.planned", r.id, text, int64(r.step)); err != nil {
 		return err
 	}
 	r.stepFound = p.found
@@ -162,7 +167,7 @@ func (s *Service) finish(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	if err := s.exec(ctx, "reclassify.end_step", r.id, r.stepToMs, text); err != nil {
+	if err := s.exec(ctx, "reclassify.end_step", r.id, r.stepToMs, text, int64(r.step)); err != nil {
 		return err
 	}
 	r.positionMs, r.found, r.stepToMs, r.stepFound = r.stepToMs, found, 0, nil
@@ -213,7 +218,7 @@ func (s *Service) correctSums(ctx context.Context, r *run) error {
 			return err
 		}
 		var last uint64
-		if err := s.o.ClickHouse.QueryRow(ctx, question, clickhouse.Named("from_ms", r.positionMs)).Scan(&last); err != nil {
+		if err := s.o.ClickHouse.QueryRow(ctx, question, clickhouse.Named("from_ms", r.positionMs), clickhouse.Named("step", r.step)).Scan(&last); err != nil {
 			return fmt.Errorf("ask whether %s is corrected: %w", sums.Table, err)
 		}
 		if last >= r.step {

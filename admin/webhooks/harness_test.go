@@ -25,6 +25,7 @@ import (
 	"tributary/catalog"
 	"tributary/ledger"
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -33,7 +34,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 // stands still, and an advertiser with a campaign that pays 10 %.
 type bench struct {
 	t                                        *testing.T
-	dir                                      string
+	dir, dsn                                 string
 	db                                       *database.DB
 	things                                   *catalog.Catalog
 	money                                    *ledger.Ledger
@@ -84,7 +85,8 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir()}
 	b.nowMs.Store(int64(instantOf(t, "2027-01-10T09:00:00Z")))
-	b.db = must(database.Open(t.Context(), database.Embedded, b.dir))(t)
+	b.dsn = databasetest.Any(t)
+	b.db = must(database.Open(t.Context(), b.dsn, b.dir))(t)
 	t.Cleanup(func() { _ = b.db.Close() })
 	keys := must(attribution.NewClickKeyring(1, map[byte][]byte{1: bytes.Repeat([]byte{9}, attribution.ClickKeyBytes)}))(t)
 	b.money = ledger.New(b.db, ledger.Options{ClickKeys: keys, Now: b.now})

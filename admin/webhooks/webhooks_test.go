@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 func TestEventsAreDeliveredSignedAndAsTheRoleSeesThem(t *testing.T) {
@@ -185,7 +186,10 @@ func TestTwoProcessesSendEachOnce(t *testing.T) {
 	for i := range orders {
 		b.sell(fmt.Sprint("o", i), "1.00", "MALI")
 	}
-	other := must(database.Open(t.Context(), database.Embedded, b.dir))(t)
+	if databasetest.OnPostgres() {
+		databasetest.Once(t, b.dsn)
+	}
+	other := must(database.Open(t.Context(), b.dsn, b.dir))(t)
 	t.Cleanup(func() { _ = other.Close() })
 	var both sync.WaitGroup
 	for _, s := range []*Service{b.service, b.newService(other)} {

@@ -23,6 +23,7 @@ import (
 	"tributary/admin/sandbox"
 	"tributary/attribution"
 	"tributary/catalog"
+	"tributary/fleet"
 	"tributary/ingest"
 	"tributary/ingest/spool"
 	"tributary/ledger"
@@ -46,31 +47,42 @@ type app struct {
 	failed  chan error // a listener ended by itself
 	metrics *metricBook
 
-	trackerListener, adminListener net.Listener
+	leaving    atomic.Bool   // told to stop: not ready, and serving still
+	drainAsked chan struct{} // closed when somebody wants this node empty
+	askDrain   sync.Once
+	neighbours neighbours // other nodes
+	face       adminFace  // what the admin listener answers
 
-	dir        *dataDir
-	secrets    *secrets
-	clickKeys  *attribution.ClickKeyring
-	clicks     *spool.Log
-	db         *database.DB
-	things     *catalog.Catalog
-	now        func() time.Time // of what can be rehearsed
-	clock      *sandbox.Clock   // nil without --sandbox
-	money      *ledger.Ledger
-	reports    *spool.Log // what merchants report
-	settler    *ledger.Settler
-	shipping   *ingest.Metrics
-	salts      *visitor.Salts
-	engine     *engine.Engine // nil with a server of the operator's
-	clickhouse driver.Conn
-	shipper    *ingest.Shipper
-	quarantine *ingest.Quarantine
-	migrated   chan struct{} // closed once ClickHouse has this program's tables
-	copy       *ledgerCopy
+	trackerListener, adminListener net.Listener
+	linkDomains                    linkDomains
+
+	dir         *dataDir
+	secrets     *secrets
+	madeSecrets bool                                // by this start
+	foreign     atomic.Pointer[foreignSecretsError] // other nodes have other secrets
+	clickKeys   *attribution.ClickKeyring
+	clicks      *spool.Log
+	db          *database.DB
+	things      *catalog.Catalog
+	fleet       *fleet.Client    // nil without Redis
+	now         func() time.Time // of what can be rehearsed
+	clock       *sandbox.Clock   // nil without --sandbox
+	money       *ledger.Ledger
+	reports     *spool.Log // what merchants report
+	settler     *ledger.Settler
+	shipping    *ingest.Metrics
+	salts       *visitor.Salts
+	engine      *engine.Engine // nil with a server of the operator's
+	clickhouse  driver.Conn
+	shipper     *ingest.Shipper
+	quarantine  *ingest.Quarantine
+	migrated    chan struct{} // closed once ClickHouse has this program's tables
+	copy        *ledgerCopy
 	// rehearsedClicks says how far clicks reach in a rehearsal, nil without one.
 	rehearsedClicks *rehearsedFreshness
 	live            *reports.Live
-	telling         *telling // nil without the role admin
+	telling         *telling        // nil without the role admin
+	lease           *database.Lease // on what is scheduled; nil without the role admin
 	index           *links.Index
 	rules           *verdict.Rules
 	geo             *geo.Databases
@@ -91,13 +103,22 @@ type appConfig struct {
 	engineEnv     []string
 }
 
+func newApp(o Options, c appConfig) *app {
+	a := &app{
+		options: o, log: c.log, out: c.out, failed: make(chan error, 2), drainAsked: make(chan struct{}), migrated: make(chan struct{}),
+		metrics: newMetricBook(), now: time.Now,
+	}
+	a.linkDomains.set(o.BaseURL, o.LinkDomains)
+	return a
+}
+
 // startApp starts everything and returns once both listeners answer. What was
 // started is stopped again when a step fails.
 func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
-	a := &app{options: o, log: c.log, out: c.out, failed: make(chan error, 2), migrated: make(chan struct{}), metrics: newMetricBook()}
+	a := newApp(o, c)
 	for _, start := range []func(context.Context, appConfig) error{
-		a.openDataDir, a.followClickKeys, a.openClock, a.listen, a.openCatalog, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
-		a.ship, a.copyLedger, a.settle, a.tell, a.openTracker, a.openReclassifier, a.seedDemo, a.serveControl, a.serveAdmin, a.serveTracker,
+		a.openDataDir, a.openClock, a.listen, a.openCatalog, a.checkSecrets, a.openFleet, a.meetNodes, a.followClickKeys, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
+		a.ship, a.keepMeetingNodes, a.lead, a.copyLedger, a.settle, a.tell, a.openTracker, a.openReclassifier, a.seedDemo, a.serveControl, a.serveAdmin, a.serveTracker,
 	} {
 		if err := start(ctx, c); err != nil {
 			return nil, errors.Join(err, a.stop())
@@ -119,7 +140,7 @@ func (a *app) openDataDir(context.Context, appConfig) (err error) {
 	if err := a.dir.checkRestored(); err != nil {
 		return err
 	}
-	if a.secrets, err = a.dir.secrets(); err != nil {
+	if a.secrets, a.madeSecrets, err = a.dir.secrets(a.options); err != nil {
 		return err
 	}
 	if a.clickKeys, err = a.secrets.clickKeyring(); err != nil {
@@ -137,12 +158,10 @@ func (a *app) listen(context.Context, appConfig) (err error) {
 		}
 		a.life.onClose("tracker listener", closeQuietly(a.trackerListener))
 	}
-	if a.options.Admin {
-		if a.adminListener, err = listen("admin-addr", a.options.AdminAddr); err != nil {
-			return err
-		}
-		a.life.onClose("admin listener", closeQuietly(a.adminListener))
+	if a.adminListener, err = listen("admin-addr", a.options.AdminAddr); err != nil {
+		return err
 	}
+	a.life.onClose("admin listener", closeQuietly(a.adminListener))
 	return nil
 }
 
@@ -188,7 +207,7 @@ func (a *app) openClicks(context.Context, appConfig) (err error) {
 // openClickHouse opens the analytical store without waiting for it: it may be
 // down, and shoppers do not need it.
 func (a *app) openClickHouse(ctx context.Context, c appConfig) (err error) {
-	o := schema.ClickHouseOptions{DSN: string(a.options.ClickHouse)}
+	o := a.options.clickHouseServer()
 	if o.DSN == "" {
 		if err := readersAddressIsFree(a.options.ClickhouseListen); err != nil {
 			return err
@@ -220,9 +239,12 @@ func (a *app) openTracker(context.Context, appConfig) (err error) {
 		return nil
 	}
 	o := redirect.Options{
-		Clicks: clickLog{a.clicks, a.reports}, ClickKeys: a.clickKeys, Rates: verdict.NewRateWindow(a.options.RateLimit),
+		Clicks: clickLog{a.clicks, a.reports}, ClickKeys: a.clickKeys,
 		TrustedProxies: a.options.TrustedProxies, Registerer: a.metrics, Logger: a.log, DescribeAgent: describeAgent,
 		Now: a.rehearsed(), Sandbox: a.options.Sandbox,
+	}
+	if o.Rates, err = a.rateWindow(); err != nil {
+		return err
 	}
 	if a.rules, err = verdict.Load(a.options.Crawlers); err != nil {
 		return err
@@ -240,10 +262,13 @@ func (a *app) openTracker(context.Context, appConfig) (err error) {
 		return err
 	}
 	a.life.onClose("click limits", o.Limits.Close)
-	a.index = links.New(links.Options{Logger: a.log})
+	a.index = links.New(links.Options{Logger: a.log, MaxLinks: a.options.MaxLinks})
 	o.Rules, o.Geo, o.Links, o.Salts = a.rules, a.geo, a.index, a.salts
-	a.follow()
+	o.Misses = a.follow()
 	if o.Intake, err = a.openIntake(); err != nil {
+		return err
+	}
+	if err := a.exchange(o.Rates, o.Limits); err != nil {
 		return err
 	}
 	a.life.background("GeoIP watch", a.watchGeo)
@@ -260,16 +285,12 @@ func (a *app) serveTracker(context.Context, appConfig) error {
 	return nil
 }
 
-// follow keeps the index as the catalog says.
-func (a *app) follow() {
-	follower := links.Follow(a.index, links.FollowerOptions{
-		Source: a.things, Catalog: a.options.Database.String(), Dir: a.dir.file(linksDir), Changed: a.things.Changed(), Logger: a.log,
-	})
-	a.life.background("link index", follower.Run)
-}
-
+// serveAdmin answers on the admin listener: the API and the pages, or, without the
+// role admin, what tells how this node does.
 func (a *app) serveAdmin(context.Context, appConfig) error {
 	if !a.options.Admin {
+		a.face.show(admin.NewSigns(a.signs(), "this node is a tracker: ask one with the role admin"))
+		a.serveFace()
 		return nil
 	}
 	reader, err := a.newReader()
@@ -293,7 +314,6 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 		return err
 	}
 	routes = append(routes, erasing.Routes)
-	a.life.background("forgetting", a.forgetOld)
 	if a.clock != nil {
 		routes = append(routes, sandbox.Routes(a.rehearsal(), a.samples(sales)))
 	}
@@ -301,14 +321,10 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 	if err != nil {
 		return err
 	}
-	handler := admin.New(admin.Options{
-		Pages: pages.Handle, Missing: http.HandlerFunc(pages.Missing), Catalog: a.things, Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
-		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
-		Routes:  routes,
-		Proxies: a.options.TrustedProxies,
-	})
-	server := admin.NewServer(handler, a.log)
-	a.serve("admin", func() error { return server.Serve(a.adminListener) }, server.Shutdown)
+	o := a.signs()
+	o.Pages, o.Missing, o.Catalog, o.Routes, o.Proxies = pages.Handle, http.HandlerFunc(pages.Missing), a.things, routes, a.options.TrustedProxies
+	a.face.show(admin.New(o))
+	a.serveFace()
 	a.life.background("live stream", a.live.Run) // its streams end before the server waits for them
 	return nil
 }
@@ -323,8 +339,45 @@ func (a *app) serve(name string, serve func() error, shutdown func(context.Conte
 	a.life.onStop(name+" server", shutdown)
 }
 
-// ready says why the process cannot do its job, nil when it can.
+// signs are what every admin listener tells.
+func (a *app) signs() admin.Options {
+	return admin.Options{
+		Logger: a.log, Version: version, Sandbox: a.options.Sandbox, Ready: a.ready,
+		Metrics:     promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+		LinkDomains: &a.linkDomains,
+	}
+}
+
+func (a *app) serveFace() {
+	server := admin.NewServer(&a.face, a.log)
+	a.serve("admin", func() error { return server.Serve(a.adminListener) }, server.Shutdown)
+}
+
+// An adminFace is the handler of the admin listener, which may change while it is
+// served.
+type adminFace struct{ now atomic.Pointer[http.Handler] }
+
+func (f *adminFace) show(h http.Handler) { f.now.Store(&h) }
+
+// ServeHTTP implements http.Handler.
+func (f *adminFace) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*f.now.Load()).ServeHTTP(w, r)
+}
+
+// ready says why the process cannot do its job, nil when it can. The database is
+// needed by the role admin alone.
 func (a *app) ready() error {
+	if a.leaving.Load() {
+		return errors.New("this node was told to stop")
+	}
+	if a.options.Admin {
+		if foreign := a.foreign.Load(); foreign != nil {
+			return foreign
+		}
+		if a.db.Problem() != nil {
+			return errors.New("the database cannot be reached, or is not migrated yet: the log says why") // and to nobody else
+		}
+	}
 	if a.tracker != nil {
 		return a.tracker.Ready()
 	}

@@ -357,9 +357,9 @@ func TestDemoIsSeededOnceAndReported(t *testing.T) {
 
 func TestMetricsReferenceIsUpToDate(t *testing.T) {
 	t.Parallel()
-	a := startTestApp(t, testOptions(t, t.TempDir()))
 	var want bytes.Buffer
-	if err := writeMetricsDoc(&want, a.metrics.sorted()); err != nil {
+	if err := writeMetricsDoc(t.Context(), terminal{Out: &want, Err: io.Discard}, appConfig{engineCommand: []string{os.Args[0], engineVerb}},
+		"--engine-library", testOptions(t, "").EngineLibrary); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile("../../docs/metrics.md")
@@ -385,7 +385,11 @@ func TestEachRoleAlone(t *testing.T) {
 	o.Tracker, o.Admin = true, false
 	a = startTestApp(t, o)
 	a.clicked(link, phone)
-	if a.adminListener != nil {
-		t.Error("a tracker listens for the API")
+	a.call(http.MethodGet, "/readyz", nil, http.StatusOK)
+	if problem := a.call(http.MethodGet, "/v1/keys", nil, http.StatusServiceUnavailable); problem["code"] != "not_ready" {
+		t.Errorf("a tracker answers the API with %v", problem)
+	}
+	if _, err := a.metric(spoolRecords); err != nil {
+		t.Error(err)
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,22 +15,20 @@ import (
 	"tributary/admin/money"
 	"tributary/attribution"
 	"tributary/ingest"
+	"tributary/ingest/spool"
 	"tributary/ledger"
 	"tributary/schema"
 )
 
-type auditCommand struct {
-	Settings
-	URL string `name:"url" placeholder:"URL" help:"The API of the running process; http://ADMIN-ADDR by default."`
-}
+type auditCommand struct{ Settings }
 
 // Help is printed below the verb's first line.
 func (auditCommand) Help() string {
 	return "Adds everything up: every click that was received is stored, spooled or quarantined; every report of a merchant ended in " +
 		"one way or waits; conversions, actions and entries in ClickHouse are those of the ledger to the minor unit. Where a process " +
-		"serves the data directory, it is asked to do it, by a key that is valid for minutes; else the stores are opened. What waits in " +
-		"the ledger's outbox is copied to ClickHouse first; clicks and reports that wait are counted as they are. It exits with 1 when " +
-		"something differs, and says what."
+		"serves the data directory, it is asked to do it; else the stores are opened. What waits in the ledger's outbox is copied to " +
+		"ClickHouse first; clicks and reports that wait are counted as they are. Of several nodes each accounts for what it received itself, " +
+		"and those with the role admin for the money of all. It exits with 1 when something differs, and says what."
 }
 
 // Run audits the data directory, or asks whoever serves it to.
@@ -42,17 +40,38 @@ func (c *auditCommand) Run(ctx context.Context, t terminal, sources *layers) err
 	err = audit(ctx, options, appConfig{log: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}, t.Out)
 	var inUse *inUseError
 	if errors.As(err, &inUse) {
-		return c.ask(ctx, t, options)
+		return auditServed(ctx, options.DataDir, t.Out)
 	}
 	return err
 }
 
+// auditPath is where an audit is asked for on the control socket.
+const auditPath = "/audit"
+
+// auditServed has the process that serves a data directory do the audit.
+func auditServed(ctx context.Context, dataDir string, out io.Writer) error {
+	client := newControlClient(dataDir)
+	defer client.CloseIdleConnections()
+	var found money.Audit
+	if err := client.ask(ctx, http.MethodGet, auditPath, nil, &found); err != nil {
+		return err
+	}
+	return tellAudit(out, &found)
+}
+
+// answerAudit audits for a verb beside the process.
+func (a *app) answerAudit(w http.ResponseWriter, r *http.Request) {
+	found, err := a.Audit(r.Context())
+	answerControl(w, found, err)
+}
+
 // audit opens the stores of a data directory as serve does, but serves nothing.
 func audit(ctx context.Context, o Options, c appConfig, out io.Writer) (err error) {
-	if _, err := readSecrets(o.DataDir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no Tributary in %s: name its directory with --data", o.DataDir)
+	if err := mustHoldData(o.DataDir); err != nil {
+		return err
 	}
-	a := &app{options: o, log: c.log, out: out, failed: make(chan error, 2), migrated: make(chan struct{}), metrics: newMetricBook(), now: time.Now}
+	c.out = out
+	a := newApp(o, c)
 	defer func() { err = errors.Join(err, a.stop()) }()
 	for _, open := range []func(context.Context, appConfig) error{
 		a.openDataDir, a.openCatalog, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
@@ -103,7 +122,11 @@ const (
 func (a *app) Audit(ctx context.Context) (money.Audit, error) {
 	for try := 1; ; try++ {
 		b := &books{app: a, found: money.Audit{At: attribution.InstantOf(a.now()), Lines: []string{}, Differences: []string{}}}
-		for _, check := range []func(context.Context) error{b.clicks, b.money} {
+		checks := []func(context.Context) error{b.clicks, b.money}
+		if !a.options.Admin { // the books of all are for those who keep them
+			checks[1] = b.ownReports
+		}
+		for _, check := range checks {
 			if err := check(ctx); err != nil {
 				return money.Audit{}, err
 			}
@@ -136,12 +159,12 @@ func (b *books) differs(format string, args ...any) {
 // clicks compares what the spool numbered with where it is.
 func (b *books) clicks(ctx context.Context) error {
 	stats, identity := b.app.clicks.Stats(), b.app.clicks.Identity()
-	var rows, stored, all, summed uint64
-	node := nodeName + "/" + identity[:min(12, len(identity))]
+	var rows, stored, others, all, summed uint64
+	node := nodeInRows(identity)
 	// A row above the cursor is in the spool too, and counted there. A bitmap counts
 	// exactly, in a few bits a click: a set of millions would not fit a query's memory.
-	err := b.clickhouse.QueryRow(ctx, `SELECT countIf(node = ? AND seq <= ?), groupBitmapIf(seq, node = ? AND seq <= ?), count(),
-		(SELECT sum(hits) FROM clicks_15m) FROM clicks`, node, stats.Committed, node, stats.Committed).Scan(&rows, &stored, &all, &summed)
+	err := b.clickhouse.QueryRow(ctx, `SELECT countIf(node = ? AND seq <= ?), groupBitmapIf(seq, node = ? AND seq <= ?), countIf(node != ?), count(),
+		(SELECT sum(hits) FROM clicks_15m) FROM clicks`, node, stats.Committed, node, stats.Committed, node).Scan(&rows, &stored, &others, &all, &summed)
 	if err != nil {
 		return fmt.Errorf("count the clicks in ClickHouse: %w", err)
 	}
@@ -149,7 +172,11 @@ func (b *books) clicks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	expired := summed - min(summed, all) // retention drops clicks, never their sums
+	var elsewhere uint64 // than in the table
+	for _, n := range quarantined {
+		elsewhere += n
+	}
+	expired := expiredOf(stats, stored+elsewhere, others, all, summed)
 	received, found := stats.Appended, stored+expired+stats.Pending
 	said := fmt.Sprintf("clicks: received %d = stored %d + expired %d + spooled %d", received, stored, expired, stats.Pending)
 	for _, reason := range slices.Sorted(maps.Keys(quarantined)) {
@@ -157,6 +184,9 @@ func (b *books) clicks(ctx context.Context) error {
 		found += quarantined[reason]
 	}
 	b.say("%s", said)
+	if others > 0 {
+		b.say("clicks: %d that other nodes received are stored: each of those accounts for its own", others)
+	}
 	if received != found {
 		b.differs("clicks: %d were received, %d are accounted for", received, found)
 	}
@@ -167,6 +197,21 @@ func (b *books) clicks(ctx context.Context) error {
 		b.differs("clicks: the sums of 15 minutes have %d, the table has %d", summed, all)
 	}
 	return nil
+}
+
+// nodeInRows is what the node column has for a log.
+func nodeInRows(identity string) string { return nodeName + "/" + identity[:min(12, len(identity))] }
+
+// expiredOf is how many of a log's clicks retention has dropped. It drops clicks and
+// never their sums, so that the difference of both is what it dropped of all nodes;
+// of a log that is not alone it cannot be told which, and what is missing up to the
+// difference counts as dropped.
+func expiredOf(stats spool.Stats, accounted, others, all, summed uint64) uint64 {
+	expired := summed - min(summed, all)
+	if others == 0 {
+		return expired
+	}
+	return min(expired, stats.Committed-min(stats.Committed, accounted))
 }
 
 // quarantined counts the log's records that ended in quarantine, by reason. One
@@ -187,30 +232,46 @@ func (b *books) quarantined(ctx context.Context, identity string) (map[string]ui
 	}
 }
 
-// reports compares what the spool of reports numbered with how they ended, and
-// what ended so with what is there.
-func (b *books) reports(totals *ledger.Totals) {
+// ownReports is what a node without the role admin can say of reports of merchants.
+func (b *books) ownReports(ctx context.Context) error {
+	ended, positions, err := b.app.money.EndedReports(ctx)
+	if err == nil {
+		b.received(ended, positions)
+		b.say("money: an audit on a node with the role admin compares what all nodes settled")
+	}
+	return err
+}
+
+// received compares what this node's spool of reports numbered with how they ended.
+func (b *books) received(ended []ledger.ReportTotal, positions map[string]uint64) {
 	log, stats := b.app.reports.Identity(), b.app.reports.Stats()
 	var settled uint64
-	var made, kept int64
 	said := ""
-	for i := range totals.Reports {
-		r := &totals.Reports[i]
-		if r.Log == log {
+	for i := range ended {
+		if r := &ended[i]; r.Log == log {
 			settled += uint64(r.Reports)
 			said += fmt.Sprintf("%ss %s %d + ", r.Kind, r.Outcome, r.Reports)
 		}
+	}
+	position := positions[log]
+	b.say("reports: received %d = %swaiting %d", stats.Appended, said, stats.Appended-min(stats.Appended, position))
+	if settled != position {
+		b.differs("reports: %d are settled, %d are counted by how they ended", position, settled)
+	}
+}
+
+// reports compares how reports ended, those of all nodes, with what is there.
+func (b *books) reports(totals *ledger.Totals) {
+	b.received(totals.Reports, totals.Positions)
+	var made, kept int64
+	for i := range totals.Reports {
+		r := &totals.Reports[i]
 		if r.MadeConversion() {
 			made += r.Reports
 		}
 		if r.Refused() {
 			kept += r.Reports
 		}
-	}
-	position := totals.Positions[log]
-	b.say("reports: received %d = %swaiting %d", stats.Appended, said, stats.Appended-min(stats.Appended, position))
-	if settled != position {
-		b.differs("reports: %d are settled, %d are counted by how they ended", position, settled)
 	}
 	var conversions int64
 	for _, total := range totals.Conversions {

@@ -114,8 +114,8 @@ func (s *sinkWriter) Write(p []byte) (int, error) {
 // backupOf begins a backup: by the process that has the directory, or, when none
 // has, by this one. finish ends it and says what went wrong on the other side.
 func backupOf(ctx context.Context, o Options) (content io.Reader, finish func() error, err error) {
-	if _, err := os.Stat(filepath.Join(o.DataDir, secretsFile)); err != nil {
-		return nil, nil, fmt.Errorf("there is no Tributary in %s: name its directory with --data", o.DataDir)
+	if err := mustHoldData(o.DataDir); err != nil {
+		return nil, nil, err
 	}
 	dir, err := openDataDir(o.DataDir)
 	var inUse *inUseError

@@ -95,7 +95,7 @@ func (a *app) cut(ctx context.Context) (_ *cut, err error) {
 		err = c.quarantine(a)
 	}
 	if err == nil {
-		err = c.plain(a.dir.path, keptByOthers)
+		err = errors.Join(c.plain(a.dir.path, keptByOthers), c.secrets(a.options))
 	}
 	if err != nil {
 		return nil, err
@@ -257,13 +257,26 @@ func (c *cut) plain(dir string, skip func(name string) bool) error {
 	})
 }
 
+// secrets adds the installation's secrets, also where they lie elsewhere: a restored
+// directory is served with its own.
+func (c *cut) secrets(o Options) error {
+	content, err := os.ReadFile(o.secretsPath())
+	if err != nil {
+		return fmt.Errorf("make a backup: read the secrets: %w", err)
+	}
+	c.parts = append(c.parts, cutPart{bytes: int64(len(content)), files: func(_ context.Context, visit fileVisitor) error {
+		return visit(secretsFile, int64(len(content)), bytes.NewReader(content))
+	}})
+	return nil
+}
+
 // madeAnew names what a start makes by itself, and SQLite's files, which are copied
-// as a snapshot. The salts of visitor hashes are made anew every day and then
+// as a snapshot, and the secrets, which may lie elsewhere. The salts of visitor hashes are made anew every day and then
 // forgotten, so that nobody can be followed: a backup must not remember them.
 func madeAnew(name string) bool {
 	folder, rest, _ := strings.Cut(name, "/")
 	switch folder {
-	case lockFile, controlDir, saltsFile, databaseFile, databaseFile + "-wal", databaseFile + "-shm", restoringDir:
+	case lockFile, controlDir, secretsFile, saltsFile, databaseFile, databaseFile + "-wal", databaseFile + "-shm", restoringDir:
 		return true
 	case linksDir:
 		return rest != "" && rest != limitsFile

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -16,9 +14,6 @@ import (
 // locked: every file as it lies there. Nothing is opened, recovered or migrated,
 // so that it can be done before an upgrade, and when nothing else can.
 func cutStopped(ctx context.Context, dir *dataDir, o Options) (_ *cut, err error) {
-	if _, err := readSecrets(dir.path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no Tributary in %s: name its directory with --data", dir.path)
-	}
 	c := &cut{madeAt: time.Now().UTC().Truncate(time.Millisecond)}
 	defer func() {
 		if err != nil {
@@ -40,7 +35,7 @@ func cutStopped(ctx context.Context, dir *dataDir, o Options) (_ *cut, err error
 	if err := c.database(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := c.plain(dir.path, leftAlone); err != nil {
+	if err := errors.Join(c.plain(dir.path, leftAlone), c.secrets(o)); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -110,7 +110,7 @@ func (f *fair) holds(backup string, before, after record) {
 	client.settledAll()
 	f.ordersHeld(client, before, after)
 	f.works(client)
-	tributary(t, exitOK, "audit", "--data", dir, "--url", "http://"+client.adminListener.Addr().String())
+	tributary(t, exitOK, "audit", "--data", dir)
 	client.drained()
 	life.stops()
 	stored := openStore(t, dir).verdicts() // each once

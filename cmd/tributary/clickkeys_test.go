@@ -19,13 +19,6 @@ import (
 	"tributary/attribution"
 )
 
-func firstSecrets() *secrets {
-	return &secrets{
-		ClickKeys: clickKeys{Current: 1, Keys: map[byte][]byte{1: randomBytes(attribution.ClickKeyBytes)}},
-		KeyPepper: randomBytes(pepperBytes),
-	}
-}
-
 // TestNoClickIDFailsWithinItsWindow rotates keys at random moments: whatever was
 // minted verifies for as long as the longest window that terms may have, under the
 // link and the time it was minted for.
@@ -33,7 +26,7 @@ func TestNoClickIDFailsWithinItsWindow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const day = 24 * time.Hour
 		now := time.UnixMilli(1_800_000_000_000)
-		s, ring := firstSecrets(), &attribution.ClickKeyring{}
+		s, ring := newSecrets(), &attribution.ClickKeyring{}
 		var minted []attribution.ClickToken
 		var ids []string
 		for range rapid.IntRange(1, 40).Draw(t, "moments") {
@@ -68,7 +61,7 @@ func TestNoClickIDFailsWithinItsWindow(t *testing.T) {
 
 func TestOldClickKeysGoAndAreCounted(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
-	s := firstSecrets()
+	s := newSecrets()
 	for i := range 255 {
 		next, err := s.rotated(now)
 		if err != nil {
@@ -93,7 +86,7 @@ const rotationChildVariable = "TRIBUTARY_TEST_ROTATE"
 // rotateUntilKilled is what that process does.
 func rotateUntilKilled(dir string) {
 	for at := time.Now(); ; at = at.Add(clickKeyLife / 100) {
-		if _, err := rotateClickKeys(dir, at); err != nil {
+		if _, err := changeClickKeys(filepath.Join(dir, secretsFile), func(s *secrets) (*secrets, error) { return s.rotated(at) }); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(exitFailed)
 		}
@@ -106,8 +99,8 @@ func rotateUntilKilled(dir string) {
 // before it still verifies.
 func TestKilledRotationsLoseNoSecret(t *testing.T) {
 	dir := t.TempDir()
-	first := firstSecrets()
-	if err := first.write(dir); err != nil {
+	first := newSecrets()
+	if err := first.write(filepath.Join(dir, secretsFile)); err != nil {
 		t.Fatal(err)
 	}
 	known := first
@@ -129,7 +122,7 @@ func TestKilledRotationsLoseNoSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		child.Wait() // it was killed
-		now, err := readSecrets(dir)
+		now, err := readSecrets(filepath.Join(dir, secretsFile))
 		if err != nil {
 			t.Fatalf("after kill %d: %v", i, err)
 		}
@@ -150,19 +143,19 @@ func TestKilledRotationsLoseNoSecret(t *testing.T) {
 // no key of theirs is lost.
 func TestRotationsAtOnceAreDoneOneAfterTheOther(t *testing.T) {
 	dir := t.TempDir()
-	if err := firstSecrets().write(dir); err != nil {
+	if err := newSecrets().write(filepath.Join(dir, secretsFile)); err != nil {
 		t.Fatal(err)
 	}
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			if _, err := rotateClickKeys(dir, time.Now()); err != nil {
+			if _, err := changeClickKeys(filepath.Join(dir, secretsFile), func(s *secrets) (*secrets, error) { return s.rotated(time.Now()) }); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	group.Wait()
-	if s, err := readSecrets(dir); err != nil || len(s.ClickKeys.Keys) != 11 || s.ClickKeys.Current != 11 {
+	if s, err := readSecrets(filepath.Join(dir, secretsFile)); err != nil || len(s.ClickKeys.Keys) != 11 || s.ClickKeys.Current != 11 {
 		t.Errorf("%+v, %v; want 11 keys, the last one current", s.ClickKeys.Retired, err)
 	}
 }

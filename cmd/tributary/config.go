@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,25 +17,30 @@ import (
 
 // Options are the settings of one app, checked and typed.
 type Options struct {
-	DataDir          string
-	TrackerAddr      string
-	AdminAddr        string
-	BaseURL          string // scheme and host, no slash at the end
-	ClickHouse       DSN    // empty: embedded
-	ClickhouseListen string // loopback address for readers of the embedded one; empty: none
-	Database         DSN    // empty: SQLite in DataDir
-	Redis            []DSN
-	Tracker, Admin   bool // roles
-	GeoIP            []string
-	ClickFsync       time.Duration // 0: the shopper waits for the disk
-	TrustedProxies   []netip.Prefix
-	RateLimit        verdict.Rate
-	SMTP             DSN
-	WebhookNetworks  []netip.Prefix // not public, and webhooks may be sent there all the same
-	PostCutoff       ledger.PostCutoff
-	ShutdownTimeout  time.Duration
-	EngineLibrary    string
-	Crawlers         string
+	DataDir           string
+	Secrets           string // file that nodes share; empty: in DataDir
+	TrackerAddr       string
+	AdminAddr         string
+	BaseURL           string // scheme and host, no slash at the end
+	LinkDomains       []string
+	ClickHouse        DSN    // empty: embedded
+	ClickHouseCluster string // empty: one server
+	ClickhouseListen  string // loopback address for readers of the embedded one; empty: none
+	Database          DSN    // empty: SQLite in DataDir
+	Redis             []DSN
+	MaxLinks          int  // held in memory; 0: all
+	Tracker, Admin    bool // roles
+	GeoIP             []string
+	ClickFsync        time.Duration // 0: the shopper waits for the disk
+	TrustedProxies    []netip.Prefix
+	RateLimit         verdict.Rate
+	SMTP              DSN
+	WebhookNetworks   []netip.Prefix // not public, and webhooks may be sent there all the same
+	PostCutoff        ledger.PostCutoff
+	DrainDelay        time.Duration // from when the process is told to stop until it begins to
+	ShutdownTimeout   time.Duration
+	EngineLibrary     string
+	Crawlers          string
 	// ClickRetentionMonths is how long clicks are kept; 0: for ever.
 	ClickRetentionMonths int
 	LogLevel             slog.Level
@@ -59,6 +65,7 @@ func (b BadSettings) Error() string {
 const (
 	maxClickFsync      = 10 * time.Second
 	maxShutdownTimeout = 10 * time.Minute
+	maxDrainDelay      = 10 * time.Minute
 )
 
 // adminKeyPrefix and minAdminKey are the form of a key given from outside.
@@ -77,9 +84,12 @@ func (s *Settings) Options(from *layers) (Options, error) {
 		TrackerAddr:          c.address("tracker-addr", s.TrackerAddr),
 		AdminAddr:            c.address("admin-addr", s.AdminAddr),
 		BaseURL:              c.origin("base-url", s.BaseURL),
-		ClickHouse:           c.dsn("clickhouse", embeddedIsNone(s.Clickhouse), "embedded, or a DSN such as clickhouse://user:password@host:9000/tributary", "clickhouse", "tcp", "http", "https"),
+		LinkDomains:          c.hosts("link-domains", s.LinkDomains),
+		ClickHouse:           c.clickhouse("clickhouse", embeddedIsNone(s.Clickhouse), s.ClickhouseCluster),
+		ClickHouseCluster:    s.ClickhouseCluster,
 		ClickhouseListen:     c.readersAddress("clickhouse-listen", s.ClickhouseListen, s.Clickhouse),
 		Redis:                c.redis("redis", s.Redis),
+		MaxLinks:             c.maxLinks("max-links", s.MaxLinks),
 		GeoIP:                c.files("geoip", s.GeoIP),
 		ClickFsync:           c.duration("click-fsync", s.ClickFsync, 0, maxClickFsync, "20ms"),
 		TrustedProxies:       c.networks("trusted-proxies", s.TrustedProxies),
@@ -87,6 +97,7 @@ func (s *Settings) Options(from *layers) (Options, error) {
 		SMTP:                 c.smtp("smtp", s.SMTP),
 		WebhookNetworks:      c.networks("webhook-networks", s.WebhookNetworks),
 		PostCutoff:           c.postCutoff("post-cutoff", s.PostCutoff),
+		DrainDelay:           c.duration("drain-delay", s.DrainDelay, 0, maxDrainDelay, "5s"),
 		ShutdownTimeout:      c.duration("shutdown-timeout", s.ShutdownTimeout, time.Second, maxShutdownTimeout, "15s"),
 		EngineLibrary:        c.file("engine-library", s.EngineLibrary),
 		Crawlers:             c.file("crawlers", s.Crawlers),
@@ -99,27 +110,26 @@ func (s *Settings) Options(from *layers) (Options, error) {
 	}
 	o.Tracker, o.Admin = c.roles("roles", s.Roles)
 	s.StoreSettings.check(&c, &o)
+	c.severalNodes(o)
 	return o, c.err()
 }
 
-// unavailable refuses what this version cannot do yet. A process that started
-// all the same would seem to do it.
-func (o Options) unavailable() error {
-	var missing BadSettings
-	for _, feature := range []struct {
-		asked bool
-		text  string
-	}{
-		{len(o.Redis) > 0, "--redis: this version runs as one node; leave it out"},
-	} {
-		if feature.asked {
-			missing = append(missing, feature.text)
+// severalNodes refuses stores that only one process can use where there must be
+// others.
+func (c *checker) severalNodes(o Options) {
+	if o.Tracker != o.Admin && (o.Database == "" || o.ClickHouse == "") {
+		alone, others := "tracker", "admin"
+		if o.Admin {
+			alone, others = others, alone
 		}
+		c.bad("roles", alone, "needs other nodes with the role %s, and stores that they can use too: give all of them --database postgres://… and --clickhouse DSN, or this one both roles", others)
 	}
-	if missing == nil {
-		return nil
+	if len(o.Redis) > 0 && o.Database == "" {
+		c.bad("redis", o.Redis[0].String(), "is for several nodes, which need a database that they can all use: --database postgres://…; a single node needs no Redis")
 	}
-	return missing
+	if o.MaxLinks > 0 && len(o.Redis) == 0 {
+		c.bad("max-links", strconv.Itoa(o.MaxLinks), "needs --redis, where the links that are not held are found; leave it out to hold all")
+	}
 }
 
 // Options checks the settings of a verb that works on the stores alone.
@@ -132,6 +142,7 @@ func (s *StoreSettings) Options(from *layers) (Options, error) {
 
 func (s *StoreSettings) check(c *checker, o *Options) {
 	o.DataDir = c.required("data", s.Data, "must be a directory")
+	o.Secrets = s.Secrets
 	o.Database = c.dsn("database", embeddedIsNone(s.Database), "embedded, or a DSN such as postgres://user:password@host:5432/tributary", "postgres", "postgresql")
 }
 
@@ -204,6 +215,7 @@ func (c *checker) roles(name string, values []string) (tracker, admin bool) {
 			admin = true
 		default:
 			c.bad(name, role, "must be tracker, admin or both")
+			return true, true // nothing is concluded from it
 		}
 	}
 	if len(values) == 0 {

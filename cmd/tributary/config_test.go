@@ -169,7 +169,7 @@ func TestSettingsThatNeedARestartAreCalledByTheirFlags(t *testing.T) {
 			value.SetInt(value.Int() + 1)
 		}
 		switch changed := needRestart(running, next); {
-		case field.Name == "LogLevel" || field.Name == "Crawlers":
+		case field.Name == "LogLevel" || field.Name == "Crawlers" || field.Name == "LinkDomains":
 			if changed != nil {
 				t.Errorf("%s: %v", field.Name, changed)
 			}

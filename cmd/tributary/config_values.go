@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/churl"
 
 	"tributary/admin/notify"
 	"tributary/ledger"
@@ -34,7 +37,7 @@ func redactURL(value string) string {
 	if value == "" {
 		return ""
 	}
-	u, err := url.Parse(value)
+	u, err := churl.Parse(value) // several hosts too
 	if err != nil || u.Host == "" {
 		return "…"
 	}
@@ -113,6 +116,31 @@ func (c *checker) networks(name string, values []string) []netip.Prefix {
 	return networks
 }
 
+// hostName is a name that certificates are had for: two labels or more, in lower case
+// and ASCII (RFC 1123 section 2.1), the last one no number.
+var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+const (
+	maxHostName    = 253 // bytes, RFC 1035 section 2.3.4
+	maxLinkDomains = 10_000
+)
+
+func (c *checker) hosts(name string, values []string) []string {
+	var hosts []string
+	for _, value := range values {
+		host := strings.ToLower(strings.TrimSpace(value))
+		if len(host) > maxHostName || !hostName.MatchString(host) {
+			c.bad(name, value, "must be a host name alone, such as go.creator.example: no scheme, port, path or *, and other scripts as xn--…")
+			continue
+		}
+		hosts = append(hosts, host)
+	}
+	if len(hosts) > maxLinkDomains {
+		c.bad(name, strconv.Itoa(len(hosts))+" hosts", "must be %d at most", maxLinkDomains)
+	}
+	return hosts
+}
+
 func (c *checker) dsn(name, value, want string, schemes ...string) DSN {
 	if value == "" {
 		return ""
@@ -157,6 +185,19 @@ func (c *checker) redis(name string, values []string) []DSN {
 		}
 	}
 	return servers
+}
+
+// minMaxLinks is the least a tracker may be told to hold: fewer than are clicked
+// within seconds would make every click ask Redis.
+const minMaxLinks = 1000
+
+func (c *checker) maxLinks(name, value string) int {
+	most, err := strconv.Atoi(value)
+	if err != nil || most != 0 && (most < minMaxLinks || most > math.MaxInt32) {
+		c.bad(name, value, "must be a number of links from %d on, or 0 for all", minMaxLinks)
+		return 0
+	}
+	return most
 }
 
 // maxRetentionMonths bounds retention: a hundred years.

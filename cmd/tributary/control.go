@@ -41,6 +41,9 @@ func (a *app) serveControl(context.Context, appConfig) error {
 	routes.HandleFunc("GET "+backupPath, a.answerBackup)
 	routes.HandleFunc("POST "+reclassifyPath, a.answerReclassify)
 	routes.HandleFunc("GET "+reclassifyPath, a.answerReclassification)
+	routes.HandleFunc("GET "+auditPath, a.answerAudit)
+	routes.HandleFunc("GET "+drainPath, a.answerDrain)
+	routes.HandleFunc("POST "+drainPath, a.answerDrain)
 	server := &http.Server{
 		Handler: routes, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
 		BaseContext: func(net.Listener) context.Context { return running },
@@ -84,11 +87,15 @@ func listenControl(dataDir string) (l net.Listener, remove func(), err error) {
 
 // dialControl connects to the process that serves a data directory.
 func dialControl(ctx context.Context, dataDir string) (net.Conn, error) {
-	dir, err := filepath.EvalSymlinks(filepath.Join(dataDir, controlDir))
+	var dialer net.Dialer
+	dir := filepath.Join(dataDir, controlDir)
+	if path := filepath.Join(dir, controlName); len(path) <= longestSocketPath {
+		return dialer.DialContext(ctx, "unix", path)
+	}
+	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return nil, err
 	}
-	var dialer net.Dialer
 	return dialer.DialContext(ctx, "unix", filepath.Join(dir, controlName))
 }
 

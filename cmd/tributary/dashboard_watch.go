@@ -33,7 +33,7 @@ func (w *watch) Vitals(ctx context.Context) dashboard.Vitals {
 		Reports:     w.logVitals(w.reports, reportsDir),
 		Quarantined: w.quarantine.Counts(),
 		DataThrough: reportFreshness{w.freshness(), w.copy}.DataThrough(w.reportTime()),
-		DiskFree:    freeBytes(w.dir.path),
+		DiskFree:    freeBytes(w.dir.path), Machine: machineName(), Nodes: w.neighbourVitals(),
 	}
 	if err := w.ready(); err != nil {
 		v.Ready = err.Error()
@@ -112,14 +112,14 @@ func asked(ctx context.Context, ask func(context.Context) error) (failed string,
 func (w *watch) books(ctx context.Context) dashboard.Books {
 	stats, identity := w.clicks.Stats(), w.clicks.Identity()
 	b := dashboard.Books{Received: stats.Appended, Spooled: stats.Pending}
-	var all, summed uint64
-	err := w.clickhouse.QueryRow(ctx, "SELECT countIf(node = ? AND seq <= ?), count(), (SELECT sum(hits) FROM clicks_15m) FROM clicks",
-		nodeName+"/"+identity[:min(12, len(identity))], stats.Committed).Scan(&b.Stored, &all, &summed)
+	var others, all, summed uint64
+	node := nodeInRows(identity)
+	err := w.clickhouse.QueryRow(ctx, "SELECT countIf(node = ? AND seq <= ?), countIf(node != ?), count(), (SELECT sum(hits) FROM clicks_15m) FROM clicks",
+		node, stats.Committed, node).Scan(&b.Stored, &others, &all, &summed)
 	if err != nil {
 		b.Failed = "ClickHouse does not answer"
 		return b
 	}
-	b.Expired = summed - min(summed, all)
 	quarantined, err := (&books{app: w.app}).quarantined(ctx, identity)
 	if err != nil {
 		b.Failed = fmt.Sprintf("the quarantine cannot be read: %v", err)
@@ -128,6 +128,7 @@ func (w *watch) books(ctx context.Context) dashboard.Books {
 	for n := range maps.Values(quarantined) {
 		b.Quarantined += n
 	}
+	b.Expired = expiredOf(stats, b.Stored+b.Quarantined, others, all, summed)
 	return b
 }
 

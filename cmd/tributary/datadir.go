@@ -49,16 +49,34 @@ func openDataDir(path string) (*dataDir, error) {
 		lock.Close()
 		return nil, err
 	}
-	d := &dataDir{path: path, lock: lock, fresh: true}
-	for _, name := range []string{secretsFile, spoolDir, enginePath, databaseFile} {
-		if _, err := os.Lstat(d.file(name)); err == nil {
-			d.fresh = false
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			d.Close()
-			return nil, fmt.Errorf("look into the data directory: %w", err)
-		}
+	d := &dataDir{path: path, lock: lock}
+	if d.fresh, err = isFresh(path); err != nil {
+		d.Close()
+		return nil, err
 	}
 	return d, nil
+}
+
+// isFresh reports whether nothing is stored in a directory, which need not exist.
+func isFresh(path string) (bool, error) {
+	for _, name := range []string{secretsFile, spoolDir, enginePath, databaseFile} {
+		if _, err := os.Lstat(filepath.Join(path, name)); err == nil {
+			return false, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("look into the data directory: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// mustHoldData refuses a directory that no Tributary has stored anything in, before
+// a verb makes it.
+func mustHoldData(path string) error {
+	fresh, err := isFresh(path)
+	if err == nil && fresh {
+		err = fmt.Errorf("there is no Tributary in %s: name its directory with --data", path)
+	}
+	return err
 }
 
 // file is the path of something in the directory.
@@ -84,9 +102,13 @@ func (e *inUseError) Error() string {
 func takeLock(lock *os.File, path string) error {
 	err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		owner := make([]byte, 20)
+		owner := make([]byte, 300)
 		n, _ := lock.ReadAt(owner, 0)
-		return &inUseError{path, strings.TrimSpace(string(owner[:n]))}
+		process, machine, _ := strings.Cut(strings.TrimSpace(string(owner[:n])), " ")
+		if machine != "" && machine != machineName() { // a disk that machines share
+			process += " on " + machine
+		}
+		return &inUseError{path, process}
 	}
 	if err != nil {
 		return fmt.Errorf("lock the data directory %s: %w; it must be on a local file system", path, err)
@@ -94,10 +116,19 @@ func takeLock(lock *os.File, path string) error {
 	if err := lock.Truncate(0); err != nil {
 		return unwritable(path, err)
 	}
-	if _, err := lock.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
+	if _, err := lock.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), machineName()), 0); err != nil {
 		return unwritable(path, err)
 	}
 	return nil
+}
+
+// machineName names this machine for people; empty where it has no name.
+func machineName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // replaceFile puts content at path in one step, readable by its owner alone and

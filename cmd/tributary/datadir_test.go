@@ -22,7 +22,7 @@ func TestFirstStartMakesSecretsForTheOwnerAlone(t *testing.T) {
 	if !dir.fresh {
 		t.Error("a new directory is not fresh")
 	}
-	made, err := dir.secrets()
+	made, _, err := dir.secrets(Options{DataDir: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestFirstStartMakesSecretsForTheOwnerAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	kept, err := dir.secrets()
+	kept, _, err := dir.secrets(Options{DataDir: path})
 	if err != nil || dir.fresh || !reflect.DeepEqual(kept, made) {
 		t.Errorf("the second start has other secrets (%v)", err)
 	}
@@ -58,7 +58,7 @@ func TestDataWithoutItsSecretsIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer dir.Close()
-		if _, err := dir.secrets(); err == nil || !strings.Contains(err.Error(), "holds data but not its secrets: restore") {
+		if _, _, err := dir.secrets(Options{DataDir: path}); err == nil || !strings.Contains(err.Error(), "holds data but not its secrets: restore") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -75,7 +75,7 @@ func TestDamagedSecretsAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer dir.Close()
-		if _, err := dir.secrets(); err == nil || !strings.Contains(err.Error(), "damaged: restore the file from your backup") {
+		if _, _, err := dir.secrets(Options{DataDir: path}); err == nil || !strings.Contains(err.Error(), "damaged: restore the file from your backup") {
 			t.Errorf("%q: %v", content, err)
 		}
 	}

@@ -51,6 +51,9 @@ func (a *app) seedDemo(ctx context.Context, _ appConfig) error {
 	if !a.options.Demo || !a.dir.fresh {
 		return nil
 	}
+	if err := awaitDatabase(ctx, a.db, a.options.Database); err != nil {
+		return err
+	}
 	var d demo
 	if err := json.Unmarshal(demoJSON, &d); err != nil {
 		return fmt.Errorf("read the demo data set: %w", err)

@@ -22,7 +22,7 @@ import (
 
 // checks are run in this order; the first says whether a process is running.
 var checks = []func(context.Context, *examination){
-	checkDataDir, checkSecrets, checkSpace, checkDisk, checkClock, checkAddresses, checkDatabase, checkClickHouse, checkGeoIP, checkCrawlers,
+	checkDataDir, checkSecrets, checkSpace, checkDisk, checkClock, checkAddresses, checkDatabase, checkInstallation, checkRedis, checkClickHouse, checkGeoIP, checkCrawlers,
 	checkMailServer,
 }
 
@@ -48,12 +48,16 @@ func checkDataDir(_ context.Context, x *examination) {
 
 func checkSecrets(_ context.Context, x *examination) {
 	const subject = "secrets"
-	path := filepath.Join(x.options.DataDir, secretsFile)
+	path := x.options.secretsPath()
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		stored, _ := filepath.Glob(filepath.Join(x.options.DataDir, "*.db"))
-		if len(stored) > 0 {
+		switch {
+		case x.options.Secrets != "":
+			x.found(failing, subject, "copy the file from another node; for a new installation, 'tributary key make-secrets "+path+"'", "%s is not there", path)
+			return
+		case len(stored) > 0:
 			x.found(failing, subject, "restore "+path+" from your backup", "the data directory holds data but not its secrets")
 			return
 		}
@@ -187,7 +191,7 @@ func checkClickHouse(ctx context.Context, x *examination) {
 		x.found(fine, subject, "", "embedded, with %s", library)
 		return
 	}
-	conn, err := schema.OpenClickHouse(schema.ClickHouseOptions{DSN: string(x.options.ClickHouse)})
+	conn, err := schema.OpenClickHouse(x.options.clickHouseServer())
 	if err != nil {
 		x.found(failing, subject, "correct --clickhouse", "%v", err)
 		return

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -68,8 +69,23 @@ func (c *eraseCommand) Run(ctx context.Context, t terminal, sources *layers) err
 	})
 }
 
-// erasePoll is how often a pending erasure is asked for.
-const erasePoll = time.Second
+// How often a pending erasure is asked for, and how long it may take.
+const (
+	erasePoll  = time.Second
+	askTimeout = 15 * time.Minute
+)
+
+// localAddress is where this machine reaches a listener's address.
+func localAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
 
 // askToErase has the process at base erase somebody, and says how it went.
 func askToErase(ctx context.Context, t terminal, base, secret string, asked erasures.Subject) error {
@@ -123,7 +139,7 @@ func askAPI(ctx context.Context, method, base, path, secret string, body []byte,
 		return fmt.Errorf("the process that serves the data directory is not reached at %s: start it, or name its admin address with --url: %w", base, err)
 	}
 	defer response.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxAuditAnswer))
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxControlAnswer))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}

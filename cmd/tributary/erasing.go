@@ -12,6 +12,7 @@ import (
 const shippedPoll = 100 * time.Millisecond
 
 // openErasures makes what erases persons, and finishes what an earlier life began.
+// Two nodes may do it at once: whoever comes second finds nothing left.
 func (a *app) openErasures() (*erasures.Service, error) {
 	reader, err := a.newReader()
 	if err != nil {
@@ -21,7 +22,7 @@ func (a *app) openErasures() (*erasures.Service, error) {
 		DB: a.db, ClickHouse: a.clickhouse, ClickKeys: a.clickKeys, Links: a.things, Hashes: reader.PersonHashes,
 		Still: a.copy.standingStill, Shipped: a.shippedAll, Quarantine: a.quarantine, Now: a.now, Log: a.log,
 	})
-	a.life.background("erasures", func(ctx context.Context) {
+	a.scheduled("erasures", func(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-a.migrated:

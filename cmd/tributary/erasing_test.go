@@ -29,7 +29,7 @@ const (
 // hashesOf are what the product keeps of a customer id.
 func hashesOf(t *testing.T, dir, advertiser, customer string) []string {
 	t.Helper()
-	s, err := readSecrets(dir)
+	s, err := readSecrets(filepath.Join(dir, secretsFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,12 +11,15 @@ import (
 // auditLogYears is how long it is known who changed what: as long as books are kept.
 const auditLogYears = 7
 
-// forgetEvery is how often what is kept for a time only is looked at.
-const forgetEvery = 6 * time.Hour
+// forgetEvery is how often what is kept for a time only is looked at; at the start of
+// a node it is not known yet which one leads.
+const forgetEvery = time.Hour
 
 // forgetOld forgets what was kept long enough: the contents of both quarantines
 // after the retention of clicks, the audit log after auditLogYears. Webhook
-// deliveries, notifications, e-mails, sessions and kept answers go by themselves.
+// deliveries, notifications, e-mails, sessions and kept answers go by themselves. Each
+// node has a quarantine of clicks of its own; what is in SQL one node forgets, and two
+// may: what is gone is gone.
 func (a *app) forgetOld(ctx context.Context) {
 	for {
 		if err := a.forget(ctx, a.now()); err != nil && ctx.Err() == nil {
@@ -31,15 +34,19 @@ func (a *app) forgetOld(ctx context.Context) {
 }
 
 func (a *app) forget(ctx context.Context, now time.Time) error {
-	if _, err := a.things.ForgetAuditLog(ctx, attribution.InstantOf(now.AddDate(-auditLogYears, 0, 0))); err != nil {
-		return err
+	if a.leads() {
+		if _, err := a.things.ForgetAuditLog(ctx, attribution.InstantOf(now.AddDate(-auditLogYears, 0, 0))); err != nil {
+			return err
+		}
 	}
 	if a.options.ClickRetentionMonths == 0 {
 		return nil
 	}
 	before := now.AddDate(0, -a.options.ClickRetentionMonths, 0)
-	if _, err := a.money.ForgetQuarantined(ctx, attribution.InstantOf(before)); err != nil {
-		return err
+	if a.leads() {
+		if _, err := a.money.ForgetQuarantined(ctx, attribution.InstantOf(before)); err != nil {
+			return err
+		}
 	}
 	_, err := a.quarantine.Rewrite(ctx, func(e *ingest.QuarantineEntry) bool {
 		if !e.At.Before(before) || len(e.Record) == 0 {

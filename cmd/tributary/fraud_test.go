@@ -64,6 +64,7 @@ func TestFraudIsSeenFromClickToExplanation(t *testing.T) {
 	}
 	a.call(http.MethodPost, "/v1/actions/"+held["id"].(string)+"/release", map[string]any{"note": "a test order"}, http.StatusOK)
 
+	<-a.migrated
 	eventually(t, func() error { // the click itself says it too
 		said := fmt.Sprint(a.call(http.MethodGet, "/v1/clicks?link_id="+link["id"].(string), nil, http.StatusOK)["items"])
 		if strings.Count(said, "reasons:[paid_search]") != 1 || strings.Count(said, "reasons:[]") != 1 {

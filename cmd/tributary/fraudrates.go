@@ -26,7 +26,8 @@ type rateLooker struct {
 	now        func() time.Time
 }
 
-// lookAtRates looks until ctx ends, once ClickHouse has the tables.
+// lookAtRates looks until ctx ends, once ClickHouse has the tables. Two nodes may do
+// it at once: that a creator was told of is asked in the transaction that tells.
 func (a *app) lookAtRates(ctx context.Context) {
 	select {
 	case <-ctx.Done():

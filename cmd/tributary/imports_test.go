@@ -22,11 +22,13 @@ var mayImport = map[string][]string{
 	"ingest":      {"attribution", "background", "schema"},
 	"catalog":     {"attribution", "schema"},
 	"ledger":      {"attribution", "schema"},
+	"fleet":       {"attribution"},
 	"admin":       {"attribution", "schema", "catalog", "ledger", "ingest", "caller"},
 	"bench":       {"attribution"},
 	"torture":     {"attribution"},
 	"docs":        {},
-	"cmd":         {"attribution", "background", "caller", "schema", "redirect", "ingest", "catalog", "ledger", "admin"},
+	"deploy":      {},
+	"cmd":         {"attribution", "background", "caller", "schema", "redirect", "ingest", "catalog", "ledger", "admin", "fleet"},
 }
 
 // pureRooms import the standard library and nothing else.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -24,6 +26,7 @@ type keyCommand struct {
 	Revoke keyRevokeCommand `cmd:"" help:"Revoke a key; running processes refuse it within a second."`
 
 	RotateClicks keyRotateClicksCommand `cmd:"" help:"Sign click ids with a new key from now on; those handed out stay valid."`
+	MakeSecrets  keyMakeSecretsCommand  `cmd:"" help:"Make the file of secrets that all nodes share (--secrets)."`
 }
 
 // AfterApply hands the stores' settings to the sub-verb.
@@ -46,9 +49,9 @@ func (s *StoreSettings) withCatalog(ctx context.Context, sources *layers, do fun
 
 // withCatalogOf opens the catalog of a data directory for one piece of work.
 func withCatalogOf(ctx context.Context, options Options, do func(*catalog.Catalog) error) error {
-	secrets, err := readSecrets(options.DataDir)
+	secrets, err := readSecrets(options.secretsPath())
 	if errors.Is(err, fs.ErrNotExist) {
-		return noTributaryIn(options.DataDir)
+		return noSecretsIn(options.secretsPath())
 	}
 	if err != nil {
 		return err
@@ -57,7 +60,14 @@ func withCatalogOf(ctx context.Context, options Options, do func(*catalog.Catalo
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(catalog.New(db, catalog.Options{Pepper: secrets.KeyPepper})), db.Close())
+	err = awaitDatabase(ctx, db, options.Database)
+	if err == nil {
+		err = secrets.register(ctx, db, options.secretsPath())
+	}
+	if err == nil {
+		err = do(catalog.New(db, catalog.Options{Pepper: secrets.KeyPepper}))
+	}
+	return errors.Join(err, db.Close())
 }
 
 type keyCreateCommand struct {
@@ -131,20 +141,69 @@ func (c *keyRevokeCommand) Run(ctx context.Context, t terminal, sources *layers,
 	})
 }
 
-type keyRotateClicksCommand struct{}
+type keyRotateClicksCommand struct {
+	Prepare bool `help:"Only make the new key: it verifies and does not sign yet. With several nodes, do this first and bring the file to all of them."`
+}
 
-// Run makes a new click key. A running process mints under it within a second.
-func (keyRotateClicksCommand) Run(t terminal, sources *layers, store *StoreSettings) error {
+// Help is printed below the sub-verb's first line.
+func (keyRotateClicksCommand) Help() string {
+	return "A running process takes the file up within a second. Several nodes must all know a key before the first of them signs with it: " +
+		"'tributary key rotate-clicks --prepare', bring the file to every node, then 'tributary key rotate-clicks' and bring it to every node again."
+}
+
+// Run makes a new click key, or has the one that was prepared sign. A running
+// process mints under it within a second.
+func (c *keyRotateClicksCommand) Run(t terminal, sources *layers, store *StoreSettings) error {
 	options, err := store.Options(sources)
 	if err != nil {
 		return err
 	}
-	now, err := rotateClickKeys(options.DataDir, time.Now())
+	path := options.secretsPath()
+	if c.Prepare {
+		now, err := changeClickKeys(path, func(s *secrets) (*secrets, error) { return s.prepared(time.Now()) })
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "click key %d verifies and does not sign yet: bring %s to every node, then run 'tributary key rotate-clicks'\n", *now.ClickKeys.Next, path)
+		return nil
+	}
+	now, err := changeClickKeys(path, func(s *secrets) (*secrets, error) { return s.rotated(time.Now()) })
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(t.Out, "click ids are signed with key %d; %d older keys still verify, each for %d days after it was replaced\n",
 		now.ClickKeys.Current, len(now.ClickKeys.Keys)-1, int(clickKeyLife.Hours()/24))
-	fmt.Fprintf(t.Err, "put the new %s into your backup now\n", secretsFile)
+	fmt.Fprintf(t.Err, "put the new %s into your backup now, and bring it to every node\n", path)
 	return nil
+}
+
+type keyMakeSecretsCommand struct {
+	File string `arg:"" placeholder:"FILE" help:"Where to; it must not exist. - prints them, for a store of secrets."`
+}
+
+// Help is printed below the sub-verb's first line.
+func (keyMakeSecretsCommand) Help() string {
+	return "They sign click ids and keep API keys and customers unguessable. Every node of an installation is started with the same ones; " +
+		"whoever has them can forge clicks. Keep a copy with your backups: without them every click id and API key is void."
+}
+
+// Run makes secrets. It refuses to replace any.
+func (c *keyMakeSecretsCommand) Run(t terminal) error {
+	content, err := newSecrets().encode()
+	if err != nil {
+		return err
+	}
+	if c.File == "-" {
+		_, err := t.Out.Write(append(content, '\n'))
+		return err
+	}
+	file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists: secrets are never replaced; name another file", c.File)
+	}
+	if err != nil {
+		return fmt.Errorf("make the secrets: %w", err)
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Sync(), file.Close(), syncDir(filepath.Dir(c.File)))
 }

@@ -53,6 +53,19 @@ func (l *lifecycle) background(name string, run func(context.Context)) {
 	})
 }
 
+// until tries something until it works or ctx ends. The same failure is logged once.
+func (a *app) until(ctx context.Context, pause time.Duration, failed string, try func(context.Context) error) {
+	worked, stop := context.WithCancel(ctx)
+	defer stop()
+	a.every(worked, pause, failed, func(ctx context.Context) error {
+		err := try(ctx)
+		if err == nil {
+			stop()
+		}
+		return err
+	})
+}
+
 // every does something until ctx ends, an interval after the time before. What fails
 // is tried again; the same failure is logged once.
 func (a *app) every(ctx context.Context, interval time.Duration, failed string, do func(context.Context) error) {

@@ -31,8 +31,11 @@ type cli struct {
 	Key        keyCommand        `cmd:"" help:"Make, list and revoke API keys on this machine."`
 	Doctor     doctorCommand     `cmd:"" help:"Check settings, stores, disk, clock and databases, and say what to do."`
 	Audit      auditCommand      `cmd:"" help:"Add everything up, and say what differs."`
+	Drain      drainCommand      `cmd:"" help:"Empty a node that goes away: ship every click, settle every order, served or not."`
+	Nodes      nodesCommand      `cmd:"" help:"List the nodes of an installation, and forget one that is lost."`
 	Backup     backupCommand     `cmd:"" help:"Write a backup of a data directory, also while it is served."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data directory."`
+	Migrate    migrateCommand    `cmd:"" help:"Move what is stored to a ClickHouse or PostgreSQL server."`
 	Reclassify reclassifyCommand `cmd:"" help:"Judge stored hits again by the verdict rules in force."`
 	Erase      eraseCommand      `cmd:"" help:"Erase a customer or a visitor from every store."`
 	Replay     replayCommand     `cmd:"" help:"Put quarantined clicks back into the spool."`

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"tributary/schema/database/databasetest"
 )
 
 // TestMain makes this test binary every process the tests need: the tests, a
@@ -16,7 +18,16 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(rotationChildVariable); dir != "" {
 		rotateUntilKilled(dir)
 	}
-	testscript.Main(m, map[string]func(){"tributary": main})
+	testscript.Main(stopsServers{m}, map[string]func(){"tributary": main})
+}
+
+// stopsServers ends the servers that tests share.
+type stopsServers struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (s stopsServers) Run() int {
+	defer databasetest.Stop()
+	return s.M.Run()
 }
 
 // TestScripts runs the command line as an operator does: what is typed, what is

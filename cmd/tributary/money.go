@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,10 +71,11 @@ func (a *app) settle(context.Context, appConfig) error {
 			a.failed <- fmt.Errorf("settle conversions: %w", err)
 		}
 	})
+	a.life.background("forgetting", a.forgetOld)
 	if a.options.Admin {
-		a.life.background("life cycle", a.passTime)
-		a.life.background("pay per click", a.payClicks)
-		a.life.background("conversion rates", a.lookAtRates)
+		a.scheduled("life cycle", a.passTime)
+		a.scheduled("pay per click", a.payClicks)
+		a.scheduled("conversion rates", a.lookAtRates)
 	}
 	return nil
 }
@@ -85,7 +87,9 @@ const (
 	lifeAnyway   = time.Minute
 )
 
-// passTime does what becomes due. The same failure is logged once.
+// passTime does what becomes due. The same failure is logged once. Two nodes may do
+// it at once: each action is read again inside of the transaction that moves it, in
+// its turn.
 func (a *app) passTime(ctx context.Context) {
 	var next attribution.Instant // when something was due, as last seen
 	var looked time.Time
@@ -160,7 +164,15 @@ func (a *app) openIntake() (*intake.Intake, error) {
 		return nil, err
 	}
 	store := credentials.NewStore(a.secrets.KeyPepper)
-	a.life.background("credentials", credentials.Follow(store, a.things, a.things.Changed(), a.log).Run)
+	follower := credentials.Follow(store, a.things, a.things.Changed(), a.log)
+	sealing, err := a.secrets.credentialsKey()
+	if err != nil {
+		return nil, err
+	}
+	if err := follower.Keep(filepath.Join(a.dir.file(linksDir), credentialsFile), sealing); err != nil {
+		return nil, err
+	}
+	a.life.background("credentials", follower.Run)
 	return intake.New(intake.Options{
 		Credentials: store, Advertisers: a.index, Log: a.reports, Waiter: settledReports{a.settler}, CustomerKey: key, Now: a.now,
 		Registerer: a.metrics, Logger: a.log,
@@ -182,6 +194,18 @@ func (s *secrets) customerKey() ([]byte, error) {
 	key, err := hkdf.Key(sha256.New, s.KeyPepper, nil, "tributary customer ids", sha256.Size)
 	if err != nil {
 		return nil, fmt.Errorf("derive the key of customer ids: %w", err)
+	}
+	return key, nil
+}
+
+// credentialsFile is a copy of who may report, beside that of the links.
+const credentialsFile = "credentials.snapshot"
+
+// credentialsKey seals that copy.
+func (s *secrets) credentialsKey() ([]byte, error) {
+	key, err := hkdf.Key(sha256.New, s.KeyPepper, nil, "tributary credentials at rest", credentials.KeyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of the credentials' copy: %w", err)
 	}
 	return key, nil
 }

@@ -16,6 +16,7 @@ import (
 	"tributary/ingest"
 	"tributary/ledger"
 	"tributary/schema"
+	"tributary/schema/database"
 )
 
 // A ledgerCopy brings what happened in the ledger to ClickHouse, for reports:
@@ -50,6 +51,7 @@ func newLedgerCopy(l *ledger.Ledger, conn driver.Conn, metrics *ingest.Metrics, 
 const (
 	copyBatch    = 5_000 // messages, and entries, of one pass
 	copyInterval = 200 * time.Millisecond
+	copyLook     = time.Second     // at another node's copy
 	copyTimeout  = 2 * time.Minute // of one insert
 	maxCopyWait  = 10 * time.Second
 )
@@ -165,6 +167,23 @@ func (c *ledgerCopy) dataThrough() time.Time {
 	return c.through
 }
 
+// begin has the copy ask ClickHouse where to go on: another node may have copied
+// since.
+func (c *ledgerCopy) begin() {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	c.entries = -1
+}
+
+// lastCopied is the last entry that ClickHouse has.
+func (c *ledgerCopy) lastCopied(ctx context.Context) (int64, error) {
+	var last uint64
+	if err := c.clickhouse.QueryRow(ctx, "SELECT max(number) FROM entries").Scan(&last); err != nil {
+		return 0, fmt.Errorf("ask ClickHouse how far the entries reach: %w", err)
+	}
+	return int64(last), nil
+}
+
 // copyEntries copies the entries above those ClickHouse has. They are inserted in
 // order and each insert is whole, so that the greatest number says how far it got.
 func (c *ledgerCopy) copyEntries(ctx context.Context) (more bool, err error) {
@@ -172,11 +191,9 @@ func (c *ledgerCopy) copyEntries(ctx context.Context) (more bool, err error) {
 		if err := schema.SumActions(ctx, c.clickhouse); err != nil { // of a life that ended in between
 			return false, err
 		}
-		var last uint64
-		if err := c.clickhouse.QueryRow(ctx, "SELECT max(number) FROM entries").Scan(&last); err != nil {
-			return false, fmt.Errorf("ask ClickHouse how far the entries reach: %w", err)
+		if c.entries, err = c.lastCopied(ctx); err != nil {
+			return false, err
 		}
-		c.entries = int64(last)
 	}
 	entries, err := c.ledger.Entries(ctx, c.entries, copyBatch)
 	if err != nil || len(entries) == 0 {
@@ -232,8 +249,11 @@ func (c *ledgerCopy) insert(ctx context.Context, table string, rows *copyRows) (
 
 // copyLedger copies the ledger from when ClickHouse has its tables until the stop.
 func (a *app) copyLedger(ctx context.Context, _ appConfig) error {
-	a.copy = newLedgerCopy(a.money, a.clickhouse, a.shipping, a.log, a.reports.OldestPending, a.now)
+	a.copy = newLedgerCopy(a.money, a.clickhouse, a.shipping, a.log, a.oldestReport, a.now)
 	first, err := a.things.FirstAdvertiserAt(ctx)
+	if database.Unavailable(err) {
+		first, err = 1, nil // nothing is known to have been copied
+	}
 	if err != nil {
 		return err
 	}
@@ -253,13 +273,54 @@ func (a *app) copyLedger(ctx context.Context, _ appConfig) error {
 			return a.copy.dataThrough()
 		}
 	}
-	a.life.background("copy of the ledger", func(ctx context.Context) {
+	if a.db.Shared() && !a.options.Admin {
+		return nil
+	}
+	// Two nodes may copy at once: a row that comes twice is one row, each inserts
+	// entries on from those that are there, and sums are made in steps that count once.
+	a.scheduled("copy of the ledger", func(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-a.migrated:
+			a.copy.begin()
 			a.copy.run(ctx)
 		}
 	})
+	if a.db.Shared() {
+		a.life.background("reach of the ledger's copy", a.watchCopy)
+	}
+	return nil
+}
+
+// watchCopy learns how far the copy reaches while another node makes it.
+func (a *app) watchCopy(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-a.migrated:
+		a.every(ctx, copyLook, "it is not known how far the copy to ClickHouse reaches; it is tried again", func(ctx context.Context) error {
+			if a.leads() {
+				return nil
+			}
+			return a.copy.look(ctx)
+		})
+	}
+}
+
+// look notes how far another node's copy reaches, when it left nothing behind.
+func (c *ledgerCopy) look(ctx context.Context) error {
+	through, pending := c.now(), c.pending()
+	batch, err := c.ledger.Outbox(ctx, ledger.ReaderClickHouse, 1)
+	if err != nil || len(batch.Messages) > 0 {
+		return err
+	}
+	last, err := c.lastCopied(ctx)
+	if err != nil {
+		return err
+	}
+	if entries, err := c.ledger.Entries(ctx, last, 1); err != nil || len(entries) > 0 {
+		return err
+	}
+	c.reached(through, pending)
 	return nil
 }
 

@@ -30,7 +30,9 @@ type clickPayer struct {
 	now        func() time.Time
 }
 
-// payClicks pays clicks until ctx ends. Hours that were missed are caught up.
+// payClicks pays clicks until ctx ends. Hours that were missed are caught up. Two
+// nodes may do it at once: a task's hour is booked in the transaction that notes that
+// it is, and only where it is not.
 func (a *app) payClicks(ctx context.Context) {
 	a.every(ctx, payClicksInterval, "clicks could not be paid; it is tried again", a.clickPayer().pay)
 }

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,8 +25,11 @@ func (a *app) openReclassifier(context.Context, appConfig) error {
 	if err := a.loadJudging(); err != nil {
 		return err
 	}
+	if !a.options.Admin {
+		return nil
+	}
 	a.reclassifier = a.newReclassifier(func() time.Time { return a.freshness().DataThrough(a.reportTime()) })
-	a.life.background("reclassification", func(ctx context.Context) {
+	a.scheduled("reclassification", func(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-a.migrated:
@@ -79,7 +79,6 @@ func (reclassifyCommand) Help() string {
 const (
 	reclassifyPath = "/reclassify"
 	reclassifyPoll = 500 * time.Millisecond
-	maxRunAnswer   = 16 << 20
 )
 
 // Run judges hits again, or has the process that serves the data directory do it.
@@ -132,10 +131,11 @@ func instantOf(flag, text string) (attribution.Instant, error) {
 
 // reclassifyStopped opens the stores of a data directory that nobody serves.
 func reclassifyStopped(ctx context.Context, o Options, c appConfig, asked reclassify.Asked) (run reclassify.Run, err error) {
-	if _, err := readSecrets(o.DataDir); errors.Is(err, fs.ErrNotExist) {
-		return run, fmt.Errorf("there is no Tributary in %s: name its directory with --data", o.DataDir)
+	if err := mustHoldData(o.DataDir); err != nil {
+		return run, err
 	}
-	a := &app{options: o, log: c.log, out: io.Discard, failed: make(chan error, 2), migrated: make(chan struct{}), metrics: newMetricBook(), now: time.Now}
+	c.out = io.Discard
+	a := newApp(o, c)
 	defer func() { err = errors.Join(err, a.stop()) }()
 	for _, open := range []func(context.Context, appConfig) error{a.openDataDir, a.openCatalog, a.openShipping, a.openClickHouse} {
 		if err := open(ctx, c); err != nil {
@@ -164,15 +164,13 @@ func reclassifyStopped(ctx context.Context, o Options, c appConfig, asked reclas
 
 // reclassifyServed has the process that serves a data directory do it, and waits.
 func reclassifyServed(ctx context.Context, dataDir string, asked reclassify.Asked, line *importBar) (run reclassify.Run, err error) {
-	client := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialControl(ctx, dataDir) },
-	}}
+	client := newControlClient(dataDir)
 	defer client.CloseIdleConnections()
 	body, err := json.Marshal(asked)
 	if err != nil {
 		return run, err
 	}
-	if run, err = askRun(ctx, client, http.MethodPost, reclassifyPath, body); err != nil {
+	if err = client.ask(ctx, http.MethodPost, reclassifyPath, body, &run); err != nil {
 		return run, err
 	}
 	defer line.end()
@@ -185,7 +183,7 @@ func reclassifyServed(ctx context.Context, dataDir string, asked reclassify.Aske
 			return run, fmt.Errorf("interrupted; the process goes on with it: GET /v1/reclassifications/%s says how far it is", run.ID)
 		case <-time.After(reclassifyPoll):
 		}
-		if run, err = askRun(ctx, client, http.MethodGet, reclassifyPath+"?id="+url.QueryEscape(run.ID), nil); err != nil {
+		if err = client.ask(ctx, http.MethodGet, reclassifyPath+"?id="+url.QueryEscape(run.ID), nil, &run); err != nil {
 			return run, err
 		}
 	}
@@ -200,26 +198,6 @@ func newRunLine(t terminal) *importBar {
 	return line
 }
 
-func askRun(ctx context.Context, client *http.Client, method, path string, body []byte) (run reclassify.Run, err error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://control"+path, bytes.NewReader(body))
-	if err != nil {
-		return run, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return run, fmt.Errorf("the data directory is in use, and the process that serves it does not answer: %w", err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxRunAnswer))
-	if err != nil {
-		return run, fmt.Errorf("read the answer of the process that serves the data directory: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return run, errors.New(string(bytes.TrimSpace(text)))
-	}
-	return run, json.Unmarshal(text, &run)
-}
-
 // answerReclassify begins a run for a verb beside the process.
 func (a *app) answerReclassify(w http.ResponseWriter, r *http.Request) {
 	var asked reclassify.Asked
@@ -227,25 +205,24 @@ func (a *app) answerReclassify(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	answerRun(w)(a.reclassifier.Begin(r.Context(), asked))
+	if a.reclassifier == nil {
+		http.Error(w, "this node is a tracker alone: judge hits again on one with the role admin", http.StatusConflict)
+		return
+	}
+	run, err := a.reclassifier.Begin(r.Context(), asked)
+	answerControl(w, run, err)
 }
 
 const maxControlBody = 64 << 10
 
 // answerReclassification says how far a run is.
 func (a *app) answerReclassification(w http.ResponseWriter, r *http.Request) {
-	answerRun(w)(a.reclassifier.Get(r.Context(), r.URL.Query().Get("id")))
-}
-
-func answerRun(w http.ResponseWriter) func(reclassify.Run, error) {
-	return func(run reclassify.Run, err error) {
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(run) // who asked is gone if this fails
+	if a.reclassifier == nil {
+		http.Error(w, "this node is a tracker alone", http.StatusConflict)
+		return
 	}
+	run, err := a.reclassifier.Get(r.Context(), r.URL.Query().Get("id"))
+	answerControl(w, run, err)
 }
 
 // tellRun prints what a run found.

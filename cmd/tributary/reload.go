@@ -25,10 +25,11 @@ func (a *app) reload(t terminal, level *slog.LevelVar) {
 		return
 	}
 	level.Set(next.LogLevel)
+	a.linkDomains.set(a.options.BaseURL, next.LinkDomains)
 	if fixed := needRestart(a.options, next); len(fixed) > 0 {
 		a.log.Warn("these settings changed and need a restart", "settings", fixed)
 	}
-	if err := a.reloadClickKeys(); err != nil {
+	if err := a.reloadClickKeys(context.Background()); err != nil {
 		a.log.Error("the click keys were not reloaded; the old ones stay in use", "error", err)
 	}
 	rules, err := verdict.Load(next.Crawlers)
@@ -49,13 +50,13 @@ func (a *app) reload(t terminal, level *slog.LevelVar) {
 
 // flagsOfFields are the flags of options that are called otherwise.
 var flagsOfFields = map[string]string{
-	"DataDir": "data", "BaseURL": "base-url", "ClickHouse": "clickhouse", "Tracker": "roles", "Admin": "roles", "GeoIP": "geoip", "SMTP": "smtp",
+	"DataDir": "data", "BaseURL": "base-url", "ClickHouse": "clickhouse", "ClickHouseCluster": "clickhouse-cluster", "Tracker": "roles", "Admin": "roles", "GeoIP": "geoip", "SMTP": "smtp",
 	"ClickRetentionMonths": "retention", "LogJSON": "log-format", "AdminKey": adminKeyVariable,
 }
 
 // needRestart names the settings that differ and cannot change while running.
 func needRestart(running, next Options) []string {
-	next.LogLevel, next.Crawlers = running.LogLevel, running.Crawlers
+	next.LogLevel, next.Crawlers, next.LinkDomains = running.LogLevel, running.Crawlers, running.LinkDomains
 	if next.PostCutoff.String() == running.PostCutoff.String() { // a zone knows its present offset, and so differs in summer
 		next.PostCutoff = running.PostCutoff
 	}

@@ -124,7 +124,7 @@ func restore(path string, from io.Reader, header func(archive.Header) error) (se
 	if seal, err = archive.Read(from, archive.Visitor{Header: header, File: extractInto(aside)}); err != nil {
 		return seal, errors.Join(err, os.RemoveAll(aside))
 	}
-	if _, err := readSecrets(aside); err != nil {
+	if _, err := readSecrets(filepath.Join(aside, secretsFile)); err != nil {
 		return seal, errors.Join(fmt.Errorf("the backup has no secrets: %w", err), os.RemoveAll(aside))
 	}
 	if err := errors.Join(syncAll(aside), syncDir(dir.path)); err != nil {

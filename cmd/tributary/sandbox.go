@@ -208,5 +208,8 @@ func (a *app) freshness() reports.Freshness {
 	if a.clock != nil {
 		return a.rehearsedClicks
 	}
+	if a.db.Shared() {
+		return sharedFreshness{a.shipper, &a.neighbours}
+	}
 	return a.shipper
 }

@@ -12,8 +12,9 @@ import (
 	"tributary/attribution"
 )
 
-// secrets are what nobody outside may know and no restart may lose. They lie in
-// the data directory, made at the first start.
+// secrets are what nobody outside may know and no restart may lose, the same on
+// every node of an installation. They lie in the data directory, made at the first
+// start, or in a file of the operator's.
 type secrets struct {
 	ClickKeys clickKeys `json:"click_keys"`
 	KeyPepper []byte    `json:"key_pepper"` // API keys are stored as hashes under it
@@ -22,6 +23,7 @@ type secrets struct {
 // clickKeys sign click ids. Older keys stay for as long as a click is asked for.
 type clickKeys struct {
 	Current byte                         `json:"current"`
+	Next    *byte                        `json:"next,omitempty"` // verifies already, and signs after the next rotation
 	Keys    map[byte][]byte              `json:"keys"`
 	Retired map[byte]attribution.Instant `json:"retired,omitempty"` // when another became the current one
 }
@@ -29,24 +31,33 @@ type clickKeys struct {
 // pepperBytes is the length of the API keys' pepper.
 const pepperBytes = 32
 
-// secrets reads the directory's secrets, or makes them when the directory is
-// fresh. A directory that lost them is refused: with new ones every click id
-// already handed out would be a forgery and every API key unknown.
-func (d *dataDir) secrets() (*secrets, error) {
-	s, err := readSecrets(d.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && d.fresh:
-		return d.makeSecrets()
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the data directory %s holds data but not its secrets: restore %s from your backup, or name an empty directory with --data", d.path, d.file(secretsFile))
+// secretsPath is where the secrets are.
+func (o Options) secretsPath() string {
+	if o.Secrets != "" {
+		return o.Secrets
 	}
-	return s, err
+	return filepath.Join(o.DataDir, secretsFile)
 }
 
-// readSecrets reads the secrets of a data directory that this process need not
-// own.
-func readSecrets(dir string) (*secrets, error) {
-	path := filepath.Join(dir, secretsFile)
+// secrets reads the secrets, or makes them when the directory is fresh and they
+// belong into it. A directory that lost them is refused: with new ones every click
+// id already handed out would be a forgery and every API key unknown.
+func (d *dataDir) secrets(o Options) (s *secrets, made bool, err error) {
+	s, err = readSecrets(o.secretsPath())
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return s, false, err
+	case o.Secrets != "":
+		return nil, false, fmt.Errorf("--secrets %s: there is no such file: 'tributary key make-secrets %s' makes it, once for all nodes; where a node runs already, copy that one's", o.Secrets, o.Secrets)
+	case !d.fresh:
+		return nil, false, fmt.Errorf("the data directory %s holds data but not its secrets: restore %s from your backup, or name an empty directory with --data", d.path, d.file(secretsFile))
+	}
+	s = newSecrets()
+	return s, true, s.write(o.secretsPath())
+}
+
+// readSecrets reads a file of secrets, which this process need not own.
+func readSecrets(path string) (*secrets, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the secrets: %w", err)
@@ -55,7 +66,7 @@ func readSecrets(dir string) (*secrets, error) {
 	if err := json.Unmarshal(content, &s); err != nil {
 		return nil, damagedSecrets(path)
 	}
-	if _, err := s.clickKeyring(); err != nil || len(s.KeyPepper) != pepperBytes {
+	if _, err := s.clickKeyring(); err != nil || len(s.KeyPepper) != pepperBytes || s.ClickKeys.Next != nil && s.ClickKeys.Keys[*s.ClickKeys.Next] == nil {
 		return nil, damagedSecrets(path)
 	}
 	return &s, nil
@@ -65,25 +76,32 @@ func damagedSecrets(path string) error {
 	return fmt.Errorf("the secrets in %s are damaged: restore the file from your backup", path)
 }
 
-func (d *dataDir) makeSecrets() (*secrets, error) {
-	s := &secrets{
+func newSecrets() *secrets {
+	return &secrets{
 		ClickKeys: clickKeys{Current: 1, Keys: map[byte][]byte{1: randomBytes(attribution.ClickKeyBytes)}},
 		KeyPepper: randomBytes(pepperBytes),
 	}
-	return s, s.write(d.path)
 }
 
-// write puts the secrets into a data directory in one step: whenever the process
-// or the machine ends, the file holds these secrets or those before, whole.
-func (s *secrets) write(dir string) error {
-	content, err := json.MarshalIndent(s, "", "  ")
+// write puts the secrets into a file in one step: whenever the process or the
+// machine ends, the file holds these secrets or those before, whole.
+func (s *secrets) write(path string) error {
+	content, err := s.encode()
 	if err != nil {
-		return fmt.Errorf("encode the secrets: %w", err)
+		return err
 	}
-	if err := replaceFile(filepath.Join(dir, secretsFile), content); err != nil {
-		return unwritable(dir, err)
+	if err := replaceFile(path, content); err != nil {
+		return fmt.Errorf("the secrets in %s cannot be written: %w; give the user this process runs as the right to", path, rootCause(err))
 	}
 	return nil
+}
+
+func (s *secrets) encode() ([]byte, error) {
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the secrets: %w", err)
+	}
+	return content, nil
 }
 
 func (s *secrets) clickKeyring() (*attribution.ClickKeyring, error) {

@@ -17,9 +17,6 @@ func (s *serveCommand) Run(ctx context.Context, t terminal, sources *layers) err
 	if err != nil {
 		return err
 	}
-	if err := options.unavailable(); err != nil {
-		return err
-	}
 	raiseProcs()
 	level := new(slog.LevelVar)
 	log := newLogger(t.Err, options, level)
@@ -39,8 +36,14 @@ func (s *serveCommand) Run(ctx context.Context, t terminal, sources *layers) err
 			continue
 		case err = <-app.failed:
 			log.Error("stopping", "error", err)
+		case <-app.drainAsked:
+			log.Info("this node is to be emptied: it takes nothing any more, and ends when nothing is left")
+			if err = app.drain(ctx); err == nil {
+				log.Info("this node is empty")
+			}
 		case <-ctx.Done():
-			log.Info("stopping", "limit", options.ShutdownTimeout)
+			log.Info("stopping", "delay", options.DrainDelay, "limit", options.ShutdownTimeout)
+			app.leave(context.WithoutCancel(ctx))
 		}
 		break
 	}

@@ -14,24 +14,28 @@ import (
 type Settings struct {
 	StoreSettings
 
-	TrackerAddr      string   `default:":8080" placeholder:"HOST:PORT" help:"Where shoppers and merchants connect: redirects, pixel, tag and conversions."`
-	AdminAddr        string   `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where people and their programs connect: API, docs, /metrics, /healthz and /readyz."`
-	BaseURL          string   `name:"base-url" default:"http://localhost:8080" placeholder:"URL" help:"Public origin of tracking links."`
-	Clickhouse       string   `name:"clickhouse" default:"embedded" placeholder:"DSN" help:"Where clicks are analysed: embedded, or a ClickHouse DSN such as clickhouse://user:password@host:9000/tributary."`
-	ClickhouseListen string   `name:"clickhouse-listen" placeholder:"HOST:PORT" help:"A loopback address where the embedded ClickHouse answers readers such as Grafana: read-only, without a password."`
-	Redis            []string `placeholder:"ADDR" help:"Redis or Redis Cluster addresses, for more than one node."`
-	Roles            []string `default:"tracker,admin" placeholder:"ROLE" help:"What this process does: tracker, admin or both."`
-	GeoIP            []string `name:"geoip" placeholder:"FILE" help:"MaxMind-format country, city and network databases. Reloaded when they change."`
-	ClickFsync       string   `default:"20ms" placeholder:"DURATION" help:"Longest a click may be written but not on disk, at most 10s. 0 waits for the disk before the redirect."`
-	TrustedProxies   []string `placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Proto count."`
-	RateLimit        string   `default:"600/min" placeholder:"N/UNIT" help:"Hits per network (/24, /48) and link above which the verdict is rate. Loopback is exempt; 0 turns it off."`
-	SMTP             string   `name:"smtp" placeholder:"URL" help:"Mail server for e-mails, such as smtp://user:password@host:587?from=no-reply@example.com (STARTTLS) or smtps://…:465. Without it there are none."`
+	TrackerAddr       string   `default:":8080" placeholder:"HOST:PORT" help:"Where shoppers and merchants connect: redirects, pixel, tag and conversions."`
+	AdminAddr         string   `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where people and their programs connect: API, docs, /metrics, /healthz and /readyz."`
+	BaseURL           string   `name:"base-url" default:"http://localhost:8080" placeholder:"URL" help:"Public origin of tracking links."`
+	LinkDomains       []string `placeholder:"HOST" help:"More hosts that links answer on, such as creators' own: the admin listener's /domains/allowed tells them to a proxy that gets certificates on demand."`
+	Clickhouse        string   `name:"clickhouse" default:"embedded" placeholder:"DSN" help:"Where clicks are analysed: embedded, or a ClickHouse DSN such as clickhouse://user:password@host:9000/tributary, with secure=true for TLS."`
+	ClickhouseCluster string   `name:"clickhouse-cluster" placeholder:"NAME" help:"The cluster that the ClickHouse servers of --clickhouse are of, as their <remote_servers> names it: tables are then Replicated and Distributed. The DSN may name several hosts: clickhouse://host1:9000,host2:9000/tributary."`
+	ClickhouseListen  string   `name:"clickhouse-listen" placeholder:"HOST:PORT" help:"A loopback address where the embedded ClickHouse answers readers such as Grafana: read-only, without a password."`
+	Redis             []string `placeholder:"ADDR" help:"Redis or Redis Cluster addresses, for more than one node."`
+	MaxLinks          string   `default:"0" placeholder:"N" help:"How many links a tracker holds in memory, those in use; the others it finds in Redis when they are clicked. 0: all of them."`
+	Roles             []string `default:"tracker,admin" placeholder:"ROLE" help:"What this process does: tracker, admin or both."`
+	GeoIP             []string `name:"geoip" placeholder:"FILE" help:"MaxMind-format country, city and network databases. Reloaded when they change."`
+	ClickFsync        string   `default:"20ms" placeholder:"DURATION" help:"Longest a click may be written but not on disk, at most 10s. 0 waits for the disk before the redirect."`
+	TrustedProxies    []string `placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Proto count."`
+	RateLimit         string   `default:"600/min" placeholder:"N/UNIT" help:"Hits per network (/24, /48) and link above which the verdict is rate. Loopback is exempt; 0 turns it off."`
+	SMTP              string   `name:"smtp" placeholder:"URL" help:"Mail server for e-mails, such as smtp://user:password@host:587?from=no-reply@example.com (STARTTLS) or smtps://…:465. Without it there are none."`
 
 	WebhookNetworks []string `placeholder:"CIDR" help:"Networks that are not public and that webhooks may be sent to all the same, by plain http too."`
 
 	PostCutoff string `name:"post-cutoff" default:"5 Asia/Singapore" placeholder:"DAY ZONE" help:"When a month's payout run closes to posts: 00:00 of this day of the next month, in this time zone. Posts approved later are in the next run."`
 
-	ShutdownTimeout string   `default:"15s" placeholder:"DURATION" help:"Longest a stop may take."`
+	DrainDelay      string   `default:"0s" placeholder:"DURATION" help:"How long the process goes on serving when it is told to stop and /readyz says so already: several seconds behind a load balancer, so that it sends nobody here any more."`
+	ShutdownTimeout string   `default:"15s" placeholder:"DURATION" help:"Longest a stop may take, behind the drain delay."`
 	EngineLibrary   string   `placeholder:"FILE" help:"The embedded ClickHouse library, when it is not where make deps puts it."`
 	Crawlers        string   `placeholder:"FILE" help:"A crawler list instead of the built-in one, in the format of crawler-user-agents.json."`
 	Retention       []string `default:"clicks=25 months" placeholder:"WHAT=PERIOD" help:"How long clicks are kept, a number of months or years, or forever. Rollups, conversions and money are always kept."`
@@ -46,6 +50,7 @@ type Settings struct {
 type StoreSettings struct {
 	Config   string `placeholder:"FILE" help:"YAML file of settings; its keys are the flags' names."`
 	Data     string `default:"./data" placeholder:"DIR" help:"Everything the process stores."`
+	Secrets  string `placeholder:"FILE" help:"The secrets that all nodes share, made by tributary key make-secrets, instead of secrets.json in the data directory."`
 	Database string `default:"embedded" placeholder:"DSN" help:"Campaigns, keys and money: embedded (SQLite in the data dir) or a PostgreSQL DSN."`
 }
 

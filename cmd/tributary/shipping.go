@@ -27,7 +27,7 @@ func (a *app) ship(context.Context, appConfig) (err error) {
 	}
 	a.life.onClose("quarantine", a.quarantine.Close)
 	a.shipper, err = ingest.NewShipper(ingest.Options{
-		Name: "clicks", Node: nodeName, Dir: a.dir.path, Log: a.clicks, Table: ingest.NewClicks(a.clickhouse, ingest.NewMemoryWindow(0)),
+		Name: "clicks", Node: nodeName, Dir: a.dir.path, Log: a.clicks, Table: ingest.NewClicks(a.clickhouse, a.uniqueWindow()),
 		ClickHouse: a.clickhouse, Quarantine: a.quarantine, Metrics: a.shipping, Logger: a.log,
 	})
 	if err != nil {

@@ -69,8 +69,11 @@ func (a *app) tell(context.Context, appConfig) (err error) {
 	if notices.Mail != nil {
 		a.life.background("e-mails", t.notices.RunMail)
 	}
-	a.life.background("campaigns that start", func(ctx context.Context) { t.notices.RunStarts(ctx, 0) })
-	a.life.background("events", t.pump.Run)
+	// Two nodes may do these at once: a notice has a name under which it is kept once,
+	// and only one of two pumps passes a message. Webhooks and e-mails, above, are sent
+	// by every node: each delivery is claimed.
+	a.scheduled("campaigns that start", func(ctx context.Context) { t.notices.RunStarts(ctx, 0) })
+	a.scheduled("events", t.pump.Run)
 	a.telling = t
 	a.metrics.MustRegister(newOutboxMeter(a.money.OutboxBehind))
 	return nil

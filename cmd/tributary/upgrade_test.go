@@ -34,7 +34,7 @@ func makeOldDir(t *testing.T) *oldDir {
 	o := &oldDir{t, t.TempDir()}
 	dir, err := openDataDir(o.path)
 	if err == nil {
-		_, err = dir.makeSecrets()
+		_, _, err = dir.secrets(Options{DataDir: o.path})
 	}
 	if err = errors.Join(err, dir.Close()); err != nil {
 		t.Fatal(err)

@@ -1,9 +1,12 @@
 package credentials
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -180,5 +183,85 @@ func TestRefreshFindsWhatWasMadeAMomentAgo(t *testing.T) {
 		store.Refresh(t.Context()) // returns although the catalog is down
 		cancel()
 		synctest.Wait()
+	})
+}
+
+func TestATrackerThatStartsWhileTheCatalogIsAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "credentials")
+	sealing := bytes.Repeat([]byte{1}, KeyBytes)
+	source := &feed{}
+	source.add(attribution.RouteChange{Advertiser: &attribution.AdvertiserRoute{ID: "adv_1"}})
+	source.credential(key("key_1", "one"))
+	source.credential(key("key_2", "two"))
+	source.credential(attribution.Credential{ID: "sec_1", Kind: attribution.CredentialHMAC, AdvertiserID: "adv_1", Secret: "very secret"})
+	live := func(t *testing.T, source Source, with []byte, during func(*Store)) {
+		synctest.Test(t, func(t *testing.T) {
+			s := NewStore(pepper)
+			ctx, cancel := context.WithCancel(t.Context())
+			follower := Follow(s, source, nil, slog.New(slog.DiscardHandler))
+			if err := follower.Keep(path, with); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			go func() { follower.Run(ctx); close(done) }()
+			time.Sleep(3 * time.Second)
+			during(s)
+			cancel()
+			<-done
+		})
+	}
+	live(t, source, sealing, func(s *Store) {
+		if !s.Ready() || !s.Sure() {
+			t.Error("not filled by the catalog")
+		}
+		revoked := key("key_2", "two")
+		revoked.Revoked = true
+		source.credential(revoked)
+		time.Sleep(3 * time.Second)
+	})
+	content, err := os.ReadFile(path)
+	if info, statErr := os.Stat(path); err != nil || statErr != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the copy is %v: %v", info, errors.Join(err, statErr))
+	}
+	for _, clear := range []string{"very secret", "key_1", "adv_1", attribution.SecretHash(pepper, "one")} {
+		if bytes.Contains(content, []byte(clear)) {
+			t.Errorf("%q stands on the disk", clear)
+		}
+	}
+
+	away := &feed{down: true}
+	live(t, away, sealing, func(s *Store) {
+		_, one := s.Bearer("one")
+		_, two := s.Bearer("two")
+		if !s.Ready() || s.Sure() || !one || two || len(s.Signers("adv_1")) != 1 || !s.HasAdvertiser("adv_1") {
+			t.Error("the copy was not taken as it is")
+		}
+	})
+	live(t, away, bytes.Repeat([]byte{2}, KeyBytes), func(s *Store) {
+		if s.Ready() {
+			t.Error("a copy under another seal was taken")
+		}
+	})
+	content[len(content)-1] ^= 1
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	live(t, away, sealing, func(s *Store) {
+		if s.Ready() {
+			t.Error("a damaged copy was taken")
+		}
+	})
+	live(t, source, sealing, func(*Store) {})
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStore(pepper)
+		follower := Follow(s, away, nil, slog.New(slog.DiscardHandler))
+		if err := follower.Keep(path, sealing); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(keptFor + time.Hour)
+		follower.remember()
+		if s.Ready() {
+			t.Error("an old copy was taken")
+		}
 	})
 }

@@ -37,6 +37,7 @@ type Follower struct {
 	loaded time.Time // when all was last read; zero: never
 	looked time.Time // when the feed was last looked at
 	down   bool
+	keeper *keeper // nil: nothing is written down
 }
 
 // Follow makes a Follower. changed says that there may be changes; nil: there is
@@ -45,9 +46,11 @@ func Follow(s *Store, source Source, changed <-chan struct{}, log *slog.Logger) 
 	return &Follower{store: s, source: source, changed: changed, log: log}
 }
 
-// Run follows the source until ctx is done. While the source is down the store
+// Run fills the store from the copy that Keep named, and follows the source until
+// ctx is done. While the source is down the store
 // stays as it is; that is logged when it begins and when it ends.
 func (f *Follower) Run(ctx context.Context) {
+	f.remember()
 	backoff := time.Duration(0)
 	for ctx.Err() == nil {
 		err := f.look(ctx)
@@ -55,6 +58,7 @@ func (f *Follower) Run(ctx context.Context) {
 			return
 		}
 		f.report(err)
+		f.keep()
 		wake, wait := f.changed, poll
 		if err != nil {
 			backoff = min(max(2*backoff, poll), maxBackoff)
@@ -83,6 +87,9 @@ func (f *Follower) follow(ctx context.Context) error {
 		return f.reload(ctx)
 	}
 	after, err := f.read(ctx, f.after, f.store)
+	if f.keeper != nil && after != f.after {
+		f.keeper.changed = true
+	}
 	f.after = after
 	return err
 }
@@ -96,6 +103,10 @@ func (f *Follower) reload(ctx context.Context) error {
 		return err
 	}
 	f.store.adopt(fresh)
+	f.store.sure.Store(true)
+	if f.keeper != nil {
+		f.keeper.changed = true
+	}
 	f.after, f.loaded = after, time.Now()
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 type Store struct {
 	pepper []byte
 	ready  atomic.Bool
+	sure   atomic.Bool
 	asks   asks
 
 	mu          sync.RWMutex
@@ -36,9 +37,13 @@ func (s *Store) clear() {
 	s.advertisers = map[string]bool{}
 }
 
-// Ready reports whether the store has been filled. Until then an unknown
-// credential may well be a good one.
+// Ready reports whether the store has been filled, be it from the copy of an
+// earlier life.
 func (s *Store) Ready() bool { return s.ready.Load() }
+
+// Sure reports whether the store has been filled by the catalog. Until then an
+// unknown credential may well be a good one.
+func (s *Store) Sure() bool { return s.sure.Load() }
 
 // Bearer finds the API key that a secret is of.
 func (s *Store) Bearer(secret string) (attribution.Credential, bool) {

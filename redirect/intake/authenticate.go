@@ -93,6 +93,9 @@ func (x *Intake) byKey(ctx *fasthttp.RequestCtx, client netip.Addr) (attribution
 		x.refresh()
 		credential, known = x.o.Credentials.Bearer(secret)
 	}
+	if !known && !x.o.Credentials.Sure() {
+		return attribution.Credential{}, unavailable("new API keys are still being loaded")
+	}
 	if !known || x.expired(&credential) {
 		x.tries.Failed(client, x.clock())
 		return attribution.Credential{}, unauthorized
@@ -169,6 +172,9 @@ func (x *Intake) bySignature(ctx *fasthttp.RequestCtx, client netip.Addr, given 
 			from.Signature = hex.EncodeToString(sum[:keptSignature])
 			return signer, nil
 		}
+	}
+	if !x.o.Credentials.Sure() {
+		return attribution.Credential{}, unavailable("new secrets are still being loaded")
 	}
 	x.tries.Failed(client, x.clock())
 	return attribution.Credential{}, &refusal{fasthttp.StatusUnauthorized, "invalid_signature",

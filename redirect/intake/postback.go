@@ -60,6 +60,9 @@ func (x *Intake) byToken(ctx *fasthttp.RequestCtx, form *fasthttp.Args, client n
 		return nil, why
 	}
 	credential, known := x.o.Credentials.Postback(string(token))
+	if !known && !x.o.Credentials.Sure() {
+		return nil, unavailable("")
+	}
 	if !known || x.expired(&credential) {
 		x.tries.Failed(client, x.clock())
 		return nil, unauthorized

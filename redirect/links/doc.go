@@ -18,6 +18,10 @@
 //   - The index survives its source. A Follower starts from the snapshot of an
 //     earlier life, follows the catalog's feed of changes, reloads when it
 //     missed some, and serves what it has while the source is down.
+//   - Where there are several nodes it follows them by two sources, either of which
+//     may be away, and Misses ask, in bounded time and number, for a slug it does
+//     not have. With MaxLinks it holds the links in use and no others; the rest is
+//     found by Misses, and the feed keeps what is held as it should be.
 //   - A snapshot that is damaged, of another version or of another catalog is
 //     never believed: the index is rebuilt from the source.
 //

@@ -16,6 +16,11 @@ import (
 // or never came that far. The Follower then reads the whole catalog again.
 var ErrMissed = errors.New("the feed no longer has every change since")
 
+// ErrWentBack is what a Source returns, wrapped or as it is, from RoutesSince when
+// what it had told before is no more true, as after a restore. Everything is read
+// again, from whichever source.
+var ErrWentBack = errors.New("the catalog went back")
+
 // A Source is the catalog's feed of changes.
 type Source interface {
 	// Routes yields every advertiser, campaign and link (in that order) as of a
@@ -27,7 +32,13 @@ type Source interface {
 
 // FollowerOptions say how to follow a Source.
 type FollowerOptions struct {
-	Source  Source
+	Source Source
+	// Fallback is asked when Source fails; nil: nobody. Both tell of the same changes
+	// under the same numbers.
+	Fallback Source
+	// Finder reads links again in an index that has MaxLinks, which it needs: sources
+	// of such an index yield no links from Routes.
+	Finder  Finder
 	Catalog string          // names the catalog; a snapshot of another, or of one before a restore, is not used
 	Dir     string          // where the snapshot is; empty: none
 	Changed <-chan struct{} // says that there may be changes; nil: polling only
@@ -110,6 +121,8 @@ func (f *Follower) start() {
 	began := time.Now()
 	err := f.index.loadSnapshot(f.o.Dir, f.o.Catalog)
 	switch stats := f.index.Stats(); {
+	case err == nil && f.index.isPartial():
+		f.log.Info("some links loaded from the snapshot of a node that held some; all are read now", "links", stats.Links)
 	case err == nil:
 		f.loaded, f.snapshots.onDisk = true, stats.Change
 		f.log.Info("links loaded from snapshot", "links", stats.Links, "change", stats.Change, "took", time.Since(began))
@@ -124,9 +137,10 @@ func (f *Follower) follow(ctx context.Context) error {
 		return f.load(ctx)
 	}
 	err := f.catchUp(ctx)
-	if !errors.Is(err, ErrMissed) {
+	if !errors.Is(err, ErrMissed) && !errors.Is(err, ErrWentBack) {
 		return err
 	}
+	f.loaded = false
 	f.log.Warn("changes of links were missed; all are read again", "change", f.index.change.Load(), "reason", err)
 	f.snapshots.forget()
 	return f.load(ctx)
@@ -137,15 +151,10 @@ func (f *Follower) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	began := time.Now()
-	f.index.locked((*store).beginReload)
-	through, err := f.o.Source.Routes(ctx, func(c attribution.RouteChange) error {
-		f.index.locked(func(s *store) { s.apply(&c) })
-		return ctx.Err()
-	})
+	through, err := f.readAll(ctx)
 	if err != nil {
-		return fmt.Errorf("reading all links: %w", err)
+		return err
 	}
-	f.index.locked((*store).endReload)
 	f.index.change.Store(through)
 	f.loaded, f.confirmed = true, true
 	f.log.Info("links loaded from the catalog", "links", f.index.Stats().Links, "change", through, "took", time.Since(began))
@@ -201,7 +210,7 @@ func (f *Follower) confirm(ctx context.Context) error {
 func (f *Follower) since(ctx context.Context, after int64, limit int) ([]attribution.RouteChange, error) {
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
-	changes, err := f.o.Source.RoutesSince(ctx, after, limit)
+	changes, err := f.ask(ctx, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading changes of links after %d: %w", after, err)
 	}

@@ -12,7 +12,8 @@ import (
 
 // Options of an Index. The zero value is fine.
 type Options struct {
-	Logger *slog.Logger // nil: slog.Default()
+	Logger   *slog.Logger // nil: slog.Default()
+	MaxLinks int          // only so many are held, those in use; Misses bring them. 0: all
 
 	memory     allocator // tests look for races in Go memory; nil: mapMemory
 	chunkBytes int       // tests fill chunks with less; 0: maxChunkBytes
@@ -26,9 +27,12 @@ type Index struct {
 	log     *slog.Logger
 	memory  allocator
 	chunk   int // bytes
+	max     int // links; 0: all
+	misses  atomic.Pointer[Misses]
 
-	mu    sync.Mutex // held by the writer; never by a look-up
-	store *store     // under mu
+	mu      sync.Mutex // held by the writer; never by a look-up
+	store   *store     // under mu
+	partial bool       // under mu: the snapshot it came from had only some of the links
 
 	size   gauges
 	change atomic.Int64 // number of the last change applied
@@ -78,6 +82,7 @@ func New(o Options) *Index {
 		log:    o.Logger,
 		memory: o.memory,
 		chunk:  o.chunkBytes,
+		max:    o.MaxLinks,
 	}
 	x.adopt(x.newStore(0))
 	return x
@@ -89,7 +94,14 @@ const maxLooks = 64
 
 // Lookup finds the link a slug names and fills e in, which it leaves undefined
 // when there is none. See the package's promise for which link that is.
-func (x *Index) Lookup(slug []byte, e *Entry) bool {
+func (x *Index) Lookup(slug []byte, e *Entry) bool { return x.find(slug, e, true) }
+
+// LookupNew is Lookup for a slug that was just brought in by Misses. Being asked for
+// once does not count as use: of many links that are clicked once, each would push
+// out one that is clicked all the time.
+func (x *Index) LookupNew(slug []byte, e *Entry) bool { return x.find(slug, e, false) }
+
+func (x *Index) find(slug []byte, e *Entry, use bool) bool {
 	var lower [MaxSlugBytes]byte
 	folded := fold(&lower, slug)
 	if folded == nil {
@@ -98,8 +110,11 @@ func (x *Index) Lookup(slug []byte, e *Entry) bool {
 	hash := x.hash.folded(folded)
 	for range maxLooks {
 		v := x.current.Load()
-		body, got := v.lookup(hash, slug, folded)
+		body, at, got := v.lookup(hash, slug, folded)
 		if got == found {
+			if use {
+				v.slugs.use(at)
+			}
 			got = e.fill(v, body)
 		}
 		runtime.KeepAlive(v) // and with it the memory the tables and body are in
@@ -145,10 +160,21 @@ func (v *view) advertiserByPublicKey(hash uint64, key string) (*Advertiser, outc
 func (x *Index) Apply(c attribution.RouteChange) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.store.apply(&c)
+	x.apply(&c)
 	if c.Number > x.change.Load() {
 		x.change.Store(c.Number)
 	}
+}
+
+// apply brings a change of the feed into the store. The index's lock is held.
+func (x *Index) apply(c *attribution.RouteChange) {
+	if misses := x.misses.Load(); misses != nil && c.Link != nil {
+		misses.overtake(c.Link.Slug)
+	}
+	if c.Link != nil && x.max > 0 && !x.store.holds(c.Link.Identity.Number) {
+		return // it comes when somebody asks for it
+	}
+	x.store.apply(c)
 }
 
 // adopt makes a store the index's own and shows it to readers.

@@ -21,20 +21,27 @@ import (
 // The file grows by 256 KiB with every 16,384 links that are counted, up to
 // MaxLimitedLinks.
 //
-// Each tracker counts for itself. All methods may be called by any number of
-// goroutines, also after Close, which only makes the file durable.
+// Trackers that can talk to each other tell what they counted (limits_shared.go);
+// what the others did stands in the file too. Their clicks count a moment later,
+// so a link can have more than its maximum by what arrives at the others in one
+// exchange.
+//
+// All methods may be called by any number of goroutines, also after Close, which
+// only makes the file durable.
 type Limits struct {
 	log     *slog.Logger
 	current atomic.Pointer[counters]
 
-	room int // for so many counters
+	room     int // for so many counters
+	identity string
 
-	mu       sync.Mutex // held to add a counter
-	file     *os.File   // nil after Close
-	fileSize int64      // where the next segment of the file goes
-	used     int        // counters given out
-	full     bool       // it was logged that there is no room for more
-	detached bool       // the file cannot grow; it was logged
+	mu       sync.Mutex    // held to add a counter
+	file     *os.File      // nil after Close
+	fileSize int64         // where the next segment of the file goes
+	used     int           // counters given out
+	full     bool          // it was logged that there is no room for more
+	shared   limitExchange // of Exchange alone
+	detached bool          // the file cannot grow; it was logged
 }
 
 // MaxLimitedLinks is how many links Limits can count; their file has 256 MiB.
@@ -67,11 +74,22 @@ type segment struct {
 }
 
 // A counter belongs to the link whose number it has; 0 is nobody's. Check tells
-// a number from damage.
+// a number from damage. Clicks of both kinds are one word, so that what is taken
+// is never more than the link may have by what is known.
 type counter struct {
-	link  atomic.Uint64 // number<<16 | check
-	count atomic.Int64
+	link   atomic.Uint64 // number<<16 | check
+	clicks atomic.Uint64 // others' <<32 | own
 }
+
+// A counter counts no further than these.
+const (
+	maxOwnClicks    = 1<<32 - 1
+	maxOthersClicks = 1<<31 - 1 // a greater one is damage
+)
+
+func ownClicks(clicks uint64) int64 { return int64(clicks & maxOwnClicks) }
+
+func othersClicks(clicks uint64) int64 { return int64(clicks >> 32) }
 
 const checkBits = 16
 
@@ -159,6 +177,9 @@ func (l *Limits) read() error {
 	if size < limitsHeaderBytes || segments > MaxLimitedLinks/countersPerSegment {
 		return fmt.Errorf("%w: it has %d bytes", errLimits, size)
 	}
+	if err := l.readIdentity(); err != nil {
+		return err
+	}
 	c := &counters{byLink: newTable(int(segments)*countersPerSegment, heapMemory)}
 	l.fileSize = limitsHeaderBytes
 	for range segments {
@@ -176,12 +197,12 @@ func (l *Limits) read() error {
 func (l *Limits) assign(c *counters) error {
 	for i := range uint64(len(c.segments) * countersPerSegment) {
 		counter := c.at(i)
-		word, count := counter.link.Load(), counter.count.Load()
+		word, clicks := counter.link.Load(), counter.clicks.Load()
 		number := word >> checkBits
 		switch {
-		case word == 0 && count == 0:
+		case word == 0 && clicks == 0:
 			continue // not given out yet, or lost with the power
-		case word != linkWord(number) || count < 0:
+		case word != linkWord(number) || othersClicks(clicks) > maxOthersClicks:
 			return fmt.Errorf("%w: counter %d is damaged", errLimits, i)
 		}
 		c.byLink.insert(hashNumber(number), i)
@@ -218,7 +239,7 @@ func (l *Limits) checkHeader() error {
 }
 
 // Take counts a click of the link with a number and reports true, or, when the
-// link has had most of them already, counts nothing and reports false. It takes no lock
+// link is known to have had most of them already, counts nothing and reports false. It takes no lock
 // but for a link's first click. A click on a link there is no room to count
 // (MaxLimitedLinks) is allowed.
 func (l *Limits) Take(number uint64, most int64) bool {
@@ -233,21 +254,24 @@ func (l *Limits) Take(number uint64, most int64) bool {
 
 func (c *counter) take(most int64) bool {
 	for {
-		count := c.count.Load()
-		if count >= most {
+		clicks := c.clicks.Load()
+		own := ownClicks(clicks)
+		if own+othersClicks(clicks) >= most {
 			return false
 		}
-		if c.count.CompareAndSwap(count, count+1) {
+		if own == maxOwnClicks || c.clicks.CompareAndSwap(clicks, clicks+1) {
 			return true
 		}
 	}
 }
 
-// Count returns how many clicks were taken of the link with a number.
+// Count returns how many clicks are known to have been taken of the link with a
+// number, here and by other trackers.
 func (l *Limits) Count(number uint64) int64 {
 	count := int64(0)
 	if counter := l.find(number); counter != nil {
-		count = counter.count.Load()
+		clicks := counter.clicks.Load()
+		count = ownClicks(clicks) + othersClicks(clicks)
 	}
 	runtime.KeepAlive(l)
 	return count
@@ -283,7 +307,7 @@ func (l *Limits) add(hash, number uint64) *counter {
 	i := uint64(l.used)
 	l.used++
 	counter := c.at(i)
-	counter.count.Store(0)
+	counter.clicks.Store(0)
 	counter.link.Store(linkWord(number))
 	c.byLink.insert(hash, i)
 	return counter

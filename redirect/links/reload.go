@@ -57,6 +57,20 @@ func (s *store) beginReload() { s.reload, s.newest = newReload(), 0 }
 func (s *store) endReload() {
 	seen := s.reload
 	s.reload = nil
+	defer s.measure()
+	for slot, c := range s.campaigns {
+		if !seen.campaigns[uint64(slot)] {
+			c.current.Store(nil)
+		}
+	}
+	for slot := range s.advertisers {
+		if !seen.advertisers[uint64(slot)] {
+			s.setAdvertiser(uint64(slot), nil)
+		}
+	}
+	if s.max > 0 {
+		return // links are read again one by one
+	}
 	var gone []uint64
 	s.numbers.each(func(place uint64) bool {
 		if number := keyOf(s.bodyAt(place)).number; !seen.hasLink(number) {
@@ -68,15 +82,4 @@ func (s *store) endReload() {
 		s.removeLink(number)
 	}
 	s.tidy()
-	for slot, c := range s.campaigns {
-		if !seen.campaigns[uint64(slot)] {
-			c.current.Store(nil)
-		}
-	}
-	for slot := range s.advertisers {
-		if !seen.advertisers[uint64(slot)] {
-			s.setAdvertiser(uint64(slot), nil)
-		}
-	}
-	s.measure()
 }

@@ -54,8 +54,9 @@ var errNotNow = errors.New("the index changes too much to write its snapshot now
 type snapshotHeader struct {
 	Catalog string `json:"catalog"` // whose links these are
 	Change  int64  `json:"change"`
-	Newest  int64  `json:"newest"` // the highest number seen on a change itself
-	Links   int    `json:"links"`  // about as many
+	Newest  int64  `json:"newest"`            // the highest number seen on a change itself
+	Links   int    `json:"links"`             // about as many
+	Partial bool   `json:"partial,omitempty"` // the index has MaxLinks
 }
 
 // A slotRecord is what stands in a slot of the snapshot's last blocks. A
@@ -101,6 +102,7 @@ func (x *Index) encodeSnapshot(w *blockWriter, catalog string) (change int64, er
 		Change:  x.change.Load(),
 		Newest:  x.store.newest,
 		Links:   x.store.numbers.live,
+		Partial: x.max > 0,
 	}
 	v := x.current.Load()
 	targets := &x.store.targets

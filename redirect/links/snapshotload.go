@@ -49,6 +49,7 @@ func (x *Index) readSnapshot(from io.Reader, catalog string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.change.Store(l.header.Change)
+	x.partial = l.header.Partial && x.max == 0
 	x.adopt(l.store)
 	return nil
 }
@@ -221,6 +222,7 @@ func (l *loader) finish() error {
 		}
 	}
 	s.targets.settle()
+	s.makeRoom(0)
 	s.tidy()
 	return nil
 }

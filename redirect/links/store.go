@@ -24,6 +24,8 @@ type store struct {
 	advertiserByID map[string]uint64
 	slotOfLabel    map[label]uint64
 	targets        targets
+	max            int     // links; 0: all
+	hand           int     // of the clock that picks who goes, a slot
 	newest         int64   // the highest number seen on a change itself
 	reload         *reload // not nil while the whole catalog is read again
 
@@ -34,6 +36,7 @@ type store struct {
 func (x *Index) newStore(links int) *store {
 	s := &store{
 		view:           view{slugs: newTable(links, x.memory), publicKeys: newTable(0, x.memory)},
+		max:            x.max,
 		arena:          arena{alloc: x.memory, chunkBytes: x.chunk},
 		numbers:        newTable(links, x.memory),
 		hash:           &x.hash,
@@ -46,6 +49,9 @@ func (x *Index) newStore(links int) *store {
 		gauges:         new(gauges),
 	}
 	s.targets = newTargets(&s.view)
+	if s.max > 0 {
+		s.slugs.used = newMarks(len(s.slugs.slots), s.alloc)
+	}
 	return s
 }
 

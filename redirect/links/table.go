@@ -16,6 +16,7 @@ import (
 type table struct {
 	slots  []atomic.Uint64
 	memory *region
+	used   *marks // which slots were probed with success; nil: nobody asks
 
 	live, removed int // the writer's
 }
@@ -137,6 +138,9 @@ func (t *table) each(f func(value uint64) bool) {
 // name and its hash.
 func (t *table) rehashed(alloc allocator, moved func(value uint64) (hash, renamed uint64)) *table {
 	fresh := newTable(t.live+t.live/2+1, alloc)
+	if t.used != nil {
+		fresh.used = newMarks(len(fresh.slots), alloc)
+	}
 	t.each(func(value uint64) bool {
 		fresh.insert(moved(value))
 		return true

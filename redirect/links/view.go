@@ -62,7 +62,7 @@ const (
 // lookup returns the record a request's slug names: the random slug it is byte
 // for byte, or else the vanity slug it is when folded. Both kinds are hashed
 // folded, so that one probe finds them.
-func (v *view) lookup(hash uint64, slug, folded []byte) (body []byte, _ outcome) {
+func (v *view) lookup(hash uint64, slug, folded []byte) (body []byte, at uint64, _ outcome) {
 	p := v.slugs.probe(hash)
 	for {
 		place, ok := p.next()
@@ -71,19 +71,19 @@ func (v *view) lookup(hash uint64, slug, folded []byte) (body []byte, _ outcome)
 		}
 		candidate := bodyAt(v.chunks, place)
 		if candidate == nil {
-			return nil, stale
+			return nil, 0, stale
 		}
 		switch vanity, own := slugOf(candidate); {
 		case !vanity && bytes.Equal(own, slug):
-			return candidate, found
+			return candidate, p.at, found
 		case vanity && foldsTo(own, folded):
-			body = candidate
+			body, at = candidate, p.at
 		}
 	}
 	if body == nil {
-		return nil, unknown
+		return nil, 0, unknown
 	}
-	return body, found
+	return body, at, found
 }
 
 // fill copies a record out of the arena into e's memory, and reads it there.

@@ -30,25 +30,39 @@ func TestParseRate(t *testing.T) {
 
 func TestRateWindow(t *testing.T) {
 	w := NewRateWindow(Rate{3, 60_000})
+	const someTime = 1_800_000_000_000
+	opened := w.opened(w.key(1, 1), someTime)
 	for i, want := range []bool{false, false, false, true, true} {
-		if got := w.Exceeded(1, 1, int64(i*1000)); got != want {
+		if got := w.Exceeded(1, 1, opened+int64(i*1000)); got != want {
 			t.Errorf("hit %d: %v", i+1, got)
 		}
 	}
-	if w.Exceeded(1, 2, 5000) || w.Exceeded(2, 1, 5000) {
+	if w.Exceeded(1, 2, opened+5000) || w.Exceeded(2, 1, opened+5000) {
 		t.Error("another link or network shares the count")
 	}
-	if !w.Exceeded(1, 1, 59_999) {
+	if !w.Exceeded(1, 1, opened+59_999) {
 		t.Error("the window closed early")
 	}
-	if w.Exceeded(1, 1, 60_000) {
+	if w.Exceeded(1, 1, opened+60_000) {
 		t.Error("the window did not close")
 	}
-	if w.Exceeded(1, 1, 59_990) || w.Exceeded(1, 1, 60_010) || !w.Exceeded(1, 1, 60_005) {
+	if w.Exceeded(1, 1, opened+59_990) || w.Exceeded(1, 1, opened+60_010) || !w.Exceeded(1, 1, opened+60_005) {
 		t.Error("a clock read a little earlier is another window")
 	}
-	if w.Exceeded(1, 1, 0) {
-		t.Error("a clock set back a whole window does not open another")
+	if w.Exceeded(1, 1, opened-60_000) {
+		t.Error("a clock set back by windows does not open another")
+	}
+}
+
+// Windows begin at moments of each key's own, so that nobody can wait for them.
+func TestRateWindowsDoNotOpenTogether(t *testing.T) {
+	w := NewRateWindow(Rate{3, 60_000})
+	began := map[int64]bool{}
+	for link := range uint64(100) {
+		began[w.opened(w.key(1, link), 1_800_000_000_000)] = true
+	}
+	if len(began) < 90 {
+		t.Errorf("the windows of 100 links begin at %d moments", len(began))
 	}
 }
 
@@ -66,17 +80,18 @@ func TestRateWindowWithoutLimit(t *testing.T) {
 func TestRateWindowErrsOnOneSide(t *testing.T) {
 	w := NewRateWindow(Rate{5, 60_000})
 	const heavy = 1 << 40
+	opened := w.opened(w.key(heavy, heavy), 1_800_000_000_000)
 	for range 6 {
-		w.Exceeded(heavy, heavy, 0)
+		w.Exceeded(heavy, heavy, opened)
 	}
 	for round := range uint64(5) {
 		for key := range uint64(4 * rateKeys) {
-			if w.Exceeded(key, 7, int64(round)) {
+			if w.Exceeded(key, 7, opened+int64(round)) {
 				t.Fatalf("key %d is exceeded at its hit %d", key, round+1)
 			}
 		}
 	}
-	if !w.Exceeded(heavy, heavy, 100) {
+	if !w.Exceeded(heavy, heavy, opened+100) {
 		t.Error("the heaviest key was forgotten")
 	}
 }
@@ -84,12 +99,13 @@ func TestRateWindowErrsOnOneSide(t *testing.T) {
 func TestRateWindowIsConcurrent(t *testing.T) {
 	const goroutines, each, limit = 8, 1000, 5000
 	w := NewRateWindow(Rate{limit, 60_000})
+	opened := w.opened(w.key(9, 9), 1_800_000_000_000)
 	var exceeded atomic.Int64
 	var group sync.WaitGroup
 	for range goroutines {
 		group.Go(func() {
 			for i := range each {
-				if w.Exceeded(9, 9, int64(i%7)) {
+				if w.Exceeded(9, 9, opened+int64(i%7)) {
 					exceeded.Add(1)
 				}
 			}

@@ -11,11 +11,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// Window is how long after midnight yesterday's salt still matches, in
+// Window is how long a salt still matches once another took its place, in
 // milliseconds: as long as a visitor is remembered without a hit.
 const Window = 30 * 60 * 1000
 
@@ -24,26 +25,39 @@ const dayMs = 24 * 60 * 60 * 1000
 // A salt is the secret of one day.
 type salt [32]byte
 
-// Salts hold today's and yesterday's salt. Safe for concurrent use.
+// Salts hold the salt of today and those before it that still match. Safe for
+// concurrent use.
 type Salts struct {
 	path    string
 	current atomic.Pointer[saltDay]
 	turning sync.Mutex
 }
 
-// saltDay is the pair of salts in use on one day; immutable.
+// saltDay is the salts in use on one day; immutable.
 type saltDay struct {
-	day          int64 // days since the Unix epoch
-	today        salt
-	yesterday    salt
-	hasYesterday bool
+	day     int64 // days since the Unix epoch
+	today   salt
+	earlier []earlierSalt // those that still match, the soonest over first
+	next    *salt         // tomorrow's, where trackers agreed on it
+}
+
+// An earlierSalt matches until its time is over.
+type earlierSalt struct {
+	salt
+	untilMs int64
 }
 
 // saltFile is how salts lie on disk.
 type saltFile struct {
-	Day       int64  `json:"day"`
-	Today     []byte `json:"today"`
-	Yesterday []byte `json:"yesterday,omitempty"`
+	Day     int64         `json:"day"`
+	Today   []byte        `json:"today"`
+	Earlier []earlierFile `json:"earlier,omitempty"`
+	Next    []byte        `json:"next,omitempty"`
+}
+
+type earlierFile struct {
+	Salt    []byte `json:"salt"`
+	UntilMs int64  `json:"until_ms"`
 }
 
 // OpenSalts reads the salts kept at path, or begins new ones there.
@@ -63,6 +77,9 @@ func OpenSalts(path string, nowMs int64) (*Salts, error) {
 // Visitor is a shopper's keyed hash under today's salt and, in the first window
 // of a day, under yesterday's (otherwise 0). scratch is reused between calls and
 // returned.
+//
+// Where several salts still match, the one that is over first counts: while it
+// did, every shopper was hashed under it too.
 func (s *Salts) Visitor(scratch []byte, nowMs int64, addr netip.Addr, userAgent []byte, advertiser string) (today, yesterday uint64, _ []byte) {
 	day := s.current.Load()
 	if nowMs/dayMs > day.day && s.turning.TryLock() {
@@ -80,9 +97,12 @@ func (s *Salts) Visitor(scratch []byte, nowMs int64, addr netip.Addr, userAgent 
 	scratch = append(scratch, advertiser...)
 	scratch = append(scratch, userAgent...)
 	today = hash(scratch)
-	if day.hasYesterday && nowMs%dayMs < Window {
-		copy(scratch, day.yesterday[:])
-		yesterday = hash(scratch)
+	for i := range day.earlier {
+		if before := &day.earlier[i]; nowMs < before.untilMs {
+			copy(scratch, before.salt[:])
+			yesterday = hash(scratch)
+			break
+		}
 	}
 	return today, yesterday, scratch
 }
@@ -113,21 +133,33 @@ func (s *Salts) turn(day int64) error {
 	return s.begin(day)
 }
 
-// begin begins a day: its salt is drawn, yesterday's kept, older forgotten. A
-// salt that cannot be written is used all the same: what is at stake is a
-// visitor counted twice after a restart.
+// begin begins a day: its salt is drawn, or the one trackers agreed on is taken,
+// those that still match are kept, others forgotten. A salt that cannot be written
+// is used all the same: what is at stake is a visitor counted twice after a restart.
 func (s *Salts) begin(day int64) error {
 	old := s.current.Load()
 	next := &saltDay{day: day}
-	if _, err := rand.Read(next.today[:]); err != nil {
+	if old != nil && old.day == day-1 {
+		next.earlier = append(still(old.earlier, day*dayMs), earlierSalt{old.today, day*dayMs + Window})
+	}
+	if next.earlier != nil && old.next != nil {
+		next.today = *old.next
+	} else if _, err := rand.Read(next.today[:]); err != nil {
 		return fmt.Errorf("draw the visitor salt: %w", err)
 	}
-	if old != nil && old.day == day-1 {
-		next.yesterday, next.hasYesterday = old.today, true
-	}
-	err := writeSalts(s.path, next)
-	s.current.Store(next)
+	return s.use(next)
+}
+
+// use puts salts on disk and into use.
+func (s *Salts) use(day *saltDay) error {
+	err := writeSalts(s.path, day)
+	s.current.Store(day)
 	return err
+}
+
+// still are the salts that match at a time, in a list of their own.
+func still(earlier []earlierSalt, nowMs int64) []earlierSalt {
+	return slices.DeleteFunc(slices.Clone(earlier), func(e earlierSalt) bool { return e.untilMs <= nowMs })
 }
 
 func readSalts(path string) (*saltDay, error) {
@@ -143,16 +175,25 @@ func readSalts(path string) (*saltDay, error) {
 		return nil, fmt.Errorf("the visitor salts in %s are damaged: remove the file; visitors of the last 30 minutes may then count twice", path)
 	}
 	day := &saltDay{day: file.Day, today: salt(file.Today)}
-	if len(file.Yesterday) == len(salt{}) {
-		day.yesterday, day.hasYesterday = salt(file.Yesterday), true
+	for _, e := range file.Earlier {
+		if len(e.Salt) == len(salt{}) {
+			day.earlier = append(day.earlier, earlierSalt{salt(e.Salt), e.UntilMs})
+		}
+	}
+	if len(file.Next) == len(salt{}) {
+		next := salt(file.Next)
+		day.next = &next
 	}
 	return day, nil
 }
 
 func writeSalts(path string, day *saltDay) error {
 	file := saltFile{Day: day.day, Today: day.today[:]}
-	if day.hasYesterday {
-		file.Yesterday = day.yesterday[:]
+	for i := range day.earlier {
+		file.Earlier = append(file.Earlier, earlierFile{day.earlier[i].salt[:], day.earlier[i].untilMs})
+	}
+	if day.next != nil {
+		file.Next = day.next[:]
 	}
 	content, err := json.Marshal(file)
 	if err != nil {

@@ -278,21 +278,35 @@ func TestBrokenMigrationLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestEveryQuery runs the plan of each query: Open has prepared the fixed ones,
-// filtered ones are tried with nothing, everything, and each parameter given.
+// TestEveryQuery runs the plan of each query on SQLite; TestEveryQueryOfPostgres
+// does on the other.
 func TestEveryQuery(t *testing.T) {
 	t.Parallel()
-	db := open(t, t.TempDir())
+	open(t, t.TempDir()).TryEveryQuery(t)
+}
+
+// TryEveryQuery prepares the fixed queries and tries filtered ones with nothing,
+// everything, and each parameter given.
+func (db *DB) TryEveryQuery(t *testing.T) {
+	t.Helper()
+	for name, text := range db.queries.fixed {
+		statement, err := db.reader.PrepareContext(t.Context(), text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		ok(t, statement.Close())
+	}
 	for name, lines := range db.queries.filter {
 		all := Given{}
 		for _, line := range lines {
 			for _, parameter := range line.parameters {
-				all[parameter[1:]] = 1
+				all[parameter[1:]] = "1"
 			}
 		}
-		trials := []Given{{"limit": 1}, all}
-		for parameter := range all {
-			trials = append(trials, Given{"limit": 1, parameter: 1})
+		trials := []Given{{"limit": "1"}, all}
+		for parameter, value := range all {
+			trials = append(trials, Given{"limit": "1", parameter: value})
 		}
 		for _, given := range trials {
 			rows, err := db.Filter(t.Context(), name, given)

@@ -9,6 +9,11 @@
 //   - a committed write is on the disk (SQLite: WAL, synchronous=FULL);
 //   - writes of SQLite never fail because another is under way: one connection
 //     writes, and writers queue for it;
+//   - PostgreSQL may be away, at the start too: what cannot be done fails with an
+//     error that is [Unavailable], and goes on when it is back. A write that it
+//     undoes for another's sake is tried again;
+//   - one process at a time holds a [Lease], whatever their clocks say;
+//   - text is compared by its bytes, whatever language a database was made for;
 //   - the schema only moves forward: each migration is one transaction, its
 //     checksum is recorded, and a changed old one is refused.
 //

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,43 +64,104 @@ func loadMigrations(files fs.FS, d dialect) ([]migration, error) {
 }
 
 // migrate brings the schema forward. It refuses a database whose recorded
-// migrations differ from this build's, or that a newer build has moved on.
+// migrations differ from this build's, or that a newer build has moved on. A
+// schema that is this build's already is only read: that needs no right to make
+// tables.
 func (db *DB) migrate(ctx context.Context, files fs.FS) error {
 	migrations, err := loadMigrations(files, db.dialect)
 	if err != nil {
 		return err
 	}
-	if _, err := db.writer.ExecContext(ctx, createMigrations); err != nil {
-		return fmt.Errorf("database: preparing for migrations: %w", err)
+	applied, err := db.applied(ctx)
+	if err != nil {
+		return err
 	}
 	for _, m := range migrations {
-		if err := db.apply(ctx, m); err != nil {
+		switch checksum, is := applied[m.number]; {
+		case !is:
+			err = db.apply(ctx, m)
+		case checksum != m.checksum:
+			err = errChanged
+		}
+		if err != nil {
 			return fmt.Errorf("database: migration %s: %w", m.name, err)
 		}
 	}
-	var newest int
-	if err := db.writer.QueryRowContext(ctx, "SELECT COALESCE(MAX(number), 0) FROM schema_migrations").Scan(&newest); err != nil {
-		return fmt.Errorf("database: reading the schema's version: %w", err)
-	}
-	if newest > len(migrations) {
-		return fmt.Errorf("database: the schema is at version %d and this build knows %d: run the newer build", newest, len(migrations))
+	for number := range applied {
+		if number > len(migrations) {
+			return fmt.Errorf("database: the schema is at version %d and this build knows %d: run the newer build", number, len(migrations))
+		}
 	}
 	return nil
 }
 
-// apply runs one migration unless it was applied before. Several nodes may start
-// at once: the table's lock lets one through.
-func (db *DB) apply(ctx context.Context, m migration) error {
-	return db.Write(ctx, func(ctx context.Context, tx *Tx) error {
+var errChanged = errors.New("was changed after it was applied here: restore the file and add a new migration instead")
+
+// applied are the checksums of the migrations that were applied, by number.
+func (db *DB) applied(ctx context.Context) (map[int]string, error) {
+	const list = "SELECT number, checksum FROM schema_migrations"
+	rows, err := db.migrator.QueryContext(ctx, list)
+	if err != nil && noTable(err) {
+		if err = db.createMigrations(ctx); err == nil {
+			rows, err = db.migrator.QueryContext(ctx, list)
+		}
+	}
+	if errors.Is(err, ErrUnavailable) {
+		return nil, err // who reads it has enough to read
+	}
+	if err != nil {
+		return nil, fmt.Errorf("database: reading which migrations were applied: %w", err)
+	}
+	defer rows.Close()
+	applied := map[int]string{}
+	for rows.Next() {
+		var number int
+		var checksum string
+		if err := rows.Scan(&number, &checksum); err != nil {
+			return nil, fmt.Errorf("database: reading which migrations were applied: %w", err)
+		}
+		applied[number] = checksum
+	}
+	return applied, rows.Err()
+}
+
+func noTable(err error) bool {
+	state, answered := stateOf(err)
+	return answered && state == stateUndefinedTable || strings.Contains(err.Error(), "no such table")
+}
+
+// migrationLock is what nodes that start at once queue for. In PostgreSQL even
+// CREATE TABLE IF NOT EXISTS fails when another makes the table at that moment.
+const migrationLock = 7_243_151_961
+
+// createMigrations makes the table of what was applied.
+func (db *DB) createMigrations(ctx context.Context) error {
+	return db.alone(ctx, func(ctx context.Context, tx *Tx) error {
+		_, err := tx.sql.ExecContext(ctx, createMigrations)
+		return err
+	})
+}
+
+// alone runs do as a transaction of the migrator's, while no other node migrates.
+func (db *DB) alone(ctx context.Context, do func(ctx context.Context, tx *Tx) error) error {
+	_, err := db.run(ctx, db.migrator, nil, &Tx{db: db, writable: true}, func(ctx context.Context, tx *Tx) error {
 		if db.dialect == postgres {
-			if _, err := tx.sql.ExecContext(ctx, "LOCK TABLE schema_migrations IN EXCLUSIVE MODE"); err != nil {
+			if _, err := tx.sql.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", migrationLock); err != nil {
 				return err
 			}
 		}
+		return do(ctx, tx)
+	})
+	return err
+}
+
+// apply runs one migration unless another node has applied it meanwhile.
+func (db *DB) apply(ctx context.Context, m migration) error {
+	return db.alone(ctx, func(ctx context.Context, tx *Tx) error {
 		var checksum string
 		err := tx.sql.QueryRowContext(ctx, "SELECT checksum FROM schema_migrations WHERE number = $1", m.number).Scan(&checksum)
 		if err == nil && checksum != m.checksum {
-			return errors.New("was changed after it was applied here: restore the file and add a new migration instead")
+			return errChanged
 		}
 		if err == nil || !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -121,11 +183,15 @@ func (d dialect) name() string {
 	return "postgres"
 }
 
-// schema adapts a migration: SQLite keeps a table in the order of its primary
-// key only when that is spelled INTEGER.
+var textColumn = regexp.MustCompile(`\bTEXT\b`)
+
+// schema adapts a migration. SQLite keeps a table in the order of its primary key
+// only when that is spelled INTEGER. PostgreSQL compares text by the rules of a
+// language unless it is told otherwise: ids, click ids and slugs sort by their
+// bytes, whatever the database was made for.
 func (d dialect) schema(text string) string {
 	if d == sqlite {
 		return strings.ReplaceAll(text, "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
 	}
-	return text
+	return textColumn.ReplaceAllString(text, `TEXT COLLATE "C"`)
 }

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,11 +11,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
-	"time"
+	"sync"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // Embedded is the data source name that means SQLite in the data directory.
@@ -23,20 +22,23 @@ const Embedded = "embedded"
 // FileName is the SQLite database's file in the data directory.
 const FileName = "tributary.db"
 
-const (
-	sqliteReaders   = 4
-	postgresConns   = 16
-	postgresConnAge = 30 * time.Minute
-)
+const sqliteReaders = 4
 
-// A DB is an open database, migrated to this build's schema. It is safe for
-// concurrent use.
+// A DB is an open database. It is safe for concurrent use.
 type DB struct {
 	writer, reader *sql.DB
-	writeTurn      chan struct{} // holds a token while somebody writes; nil: writers need not queue
+	migrator       *sql.DB       // one connection of its own, also before the schema is this build's
+	writeTurn      chan struct{} // holds a token for each write that is under way or waits for the database's own lock
 	queries        *querySet
 	writes, reads  map[string]*sql.Stmt // prepared queries; nil: the driver keeps its own
 	dialect        dialect
+
+	migrated   chan struct{} // closed once the schema is this build's
+	stopTrying context.CancelFunc
+	trying     sync.WaitGroup
+
+	mu      sync.Mutex
+	problem error // why it is not migrated yet
 }
 
 // A dialect is what differs between the two databases.
@@ -47,18 +49,24 @@ const (
 	postgres
 )
 
-// Open opens the database and migrates it. dsn is "embedded" for SQLite in dir,
-// or a PostgreSQL URL (postgres://…) or key=value string.
+// Open opens the database. dsn is "embedded" for SQLite in dir, or a PostgreSQL
+// URL (postgres://…) or key=value string.
+//
+// SQLite is migrated to this build's schema. PostgreSQL is too, unless it cannot
+// be reached within two seconds: then it is migrated in the background as soon as
+// it can, and until then everything fails with an error that is [Unavailable].
+// Migrated says when.
 func Open(ctx context.Context, dsn, dir string) (*DB, error) {
 	queries, err := loadQueries(queryFiles)
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{queries: queries}
+	db := &DB{queries: queries, migrated: make(chan struct{}), stopTrying: func() {}}
+	start := db.reach
 	switch {
 	case dsn == Embedded || dsn == "":
-		err = db.openSQLite(dir)
-	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"), strings.Contains(dsn, "host="):
+		err, start = db.openSQLite(dir), db.migrateSQLite
+	case isPostgres(dsn):
 		err = db.openPostgres(dsn)
 	default:
 		err = errors.New(`database: the data source must be "embedded" or a PostgreSQL URL such as postgres://user:password@host/name`)
@@ -66,21 +74,73 @@ func Open(ctx context.Context, dsn, dir string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.migrate(ctx, migrationFiles); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.prepare(ctx); err != nil {
+	if err := start(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
+// Migrated is closed once the database has this build's schema. With SQLite it
+// always is.
+func (db *DB) Migrated() <-chan struct{} { return db.migrated }
+
+// Shared reports whether other processes may use the database at the same time,
+// as nodes of one installation do.
+func (db *DB) Shared() bool { return db.dialect == postgres }
+
+// Await waits until the database is migrated. When ctx ends before, the error says
+// why it is not.
+func (db *DB) Await(ctx context.Context) error {
+	select {
+	case <-db.migrated:
+		return nil
+	case <-ctx.Done():
+		return cmp.Or(db.Problem(), ctx.Err())
+	}
+}
+
+// Problem says why the database is not migrated yet; nil once it is. It is
+// Unavailable.
+func (db *DB) Problem() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.problem
+}
+
+func (db *DB) noteProblem(err error) {
+	if !errors.Is(err, ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.problem = err
+}
+
+func (db *DB) noteMigrated() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.problem = nil
+	close(db.migrated)
+}
+
+func (db *DB) isMigrated() bool {
+	select {
+	case <-db.migrated:
+		return true
+	default:
+		return false
+	}
+}
+
 // Close closes the database. Transactions under way end first.
 func (db *DB) Close() error {
-	if db.reader == db.writer {
-		return db.writer.Close()
+	db.stopTrying()
+	db.trying.Wait()
+	err := errors.Join(db.reader.Close(), db.writer.Close())
+	if db.migrator != db.writer {
+		err = errors.Join(err, db.migrator.Close())
 	}
-	return errors.Join(db.reader.Close(), db.writer.Close())
+	return err
 }
 
 func (db *DB) openSQLite(dir string) error {
@@ -103,8 +163,16 @@ func (db *DB) openSQLite(dir string) error {
 	if db.reader, err = openSQLitePool(path, pragmas, "_txlock=deferred", sqliteReaders); err != nil {
 		return errors.Join(err, db.writer.Close())
 	}
-	db.dialect, db.writeTurn = sqlite, make(chan struct{}, 1)
+	db.dialect, db.writeTurn, db.migrator = sqlite, make(chan struct{}, 1), db.writer
 	return nil
+}
+
+func (db *DB) migrateSQLite(ctx context.Context) error {
+	if err := db.migrate(ctx, migrationFiles); err != nil {
+		return err
+	}
+	db.noteMigrated()
+	return db.prepare(ctx)
 }
 
 func openSQLitePool(path string, pragmas url.Values, lock string, conns int) (*sql.DB, error) {
@@ -122,24 +190,9 @@ func openSQLitePool(path string, pragmas url.Values, lock string, conns int) (*s
 	return pool, nil
 }
 
-func (db *DB) openPostgres(dsn string) error {
-	pool, err := sql.Open("pgx", dsn)
-	if err != nil {
-		return fmt.Errorf("database: reading the PostgreSQL data source: %w", err)
-	}
-	pool.SetMaxOpenConns(postgresConns)
-	pool.SetMaxIdleConns(postgresConns)
-	pool.SetConnMaxLifetime(postgresConnAge)
-	db.writer, db.reader, db.dialect = pool, pool, postgres
-	return nil
-}
-
 // prepare compiles every query, so that a broken one stops the start and not a
-// request. pgx keeps prepared statements itself.
+// request. It is for SQLite: pgx keeps prepared statements itself.
 func (db *DB) prepare(ctx context.Context) (err error) {
-	if db.dialect != sqlite {
-		return nil
-	}
 	if db.writes, err = prepareAll(ctx, db.writer, db.queries); err != nil {
 		return err
 	}

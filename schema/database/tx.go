@@ -1,10 +1,13 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 )
 
 // A Reader runs named queries: a [DB] on its own, a [Tx] inside a transaction.
@@ -22,7 +25,8 @@ type Tx struct {
 	prepared  map[string]*sql.Stmt
 	own       map[string]*sql.Stmt // those of prepared that ran, as they are in this transaction
 	writable  bool
-	depth     int // of savepoints
+	depth     int   // of savepoints
+	doomed    error // the database has undone a part, and with it the whole must go
 	committed []func()
 }
 
@@ -34,9 +38,19 @@ func (db *DB) joined(ctx context.Context) *Tx {
 	return tx
 }
 
+// maxTries is how often a write is begun that PostgreSQL undoes for the sake of
+// another: after a deadlock one of both goes through.
+const maxTries = 6
+
 // Write runs do in a write transaction and commits it, or rolls everything back
 // when do fails. Inside another Write it is a part of that one: when do fails,
 // only the part is undone. A write that has begun is not cut short by ctx.
+//
+// Where several nodes write, PostgreSQL may undo a transaction for another's sake
+// (a deadlock, a serialization failure). Then do runs again, from its beginning:
+// what it leaves behind outside of the database must be set anew, not added to.
+// When the connection is lost while committing, it is not known whether the write
+// was committed; the error is Unavailable, and nothing is tried again here.
 func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *Tx) error) error {
 	if outer := db.joined(ctx); outer != nil {
 		return outer.nested(ctx, do)
@@ -52,14 +66,20 @@ func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *Tx) er
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("database: before writing: %w", err)
 	}
-	tx, err := db.run(context.WithoutCancel(ctx), db.writer, nil, &Tx{db: db, prepared: db.writes, writable: true}, do)
-	if err != nil {
-		return err
+	for try := 1; ; try++ {
+		tx, err := db.run(context.WithoutCancel(ctx), db.writer, nil, &Tx{db: db, prepared: db.writes, writable: true}, do)
+		if undone(err) && try < maxTries {
+			time.Sleep(rand.N(time.Duration(try) * 5 * time.Millisecond)) // so that both do not meet again
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, hook := range tx.committed {
+			hook()
+		}
+		return nil
 	}
-	for _, hook := range tx.committed {
-		hook()
-	}
-	return nil
 }
 
 // View runs do on one snapshot of the database. Inside a Write it sees what was
@@ -88,7 +108,7 @@ func (db *DB) run(ctx context.Context, pool *sql.DB, options *sql.TxOptions, tx 
 			}
 		}
 	}()
-	if err := do(context.WithValue(ctx, txKey{db}, tx), tx); err != nil {
+	if err := cmp.Or(do(context.WithValue(ctx, txKey{db}, tx), tx), tx.doomed); err != nil {
 		return nil, err
 	}
 	done = true
@@ -112,6 +132,9 @@ func (tx *Tx) nested(ctx context.Context, do func(context.Context, *Tx) error) e
 	}
 	if err := do(ctx, tx); err != nil {
 		tx.committed = tx.committed[:hooks]
+		if undone(err) {
+			tx.doomed = err
+		}
 		if _, undo := tx.sql.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+savepoint); undo != nil {
 			return errors.Join(err, undo)
 		}
@@ -146,6 +169,7 @@ func (tx *Tx) statement(ctx context.Context, name string) *sql.Stmt {
 
 // Exec runs a named query that returns no rows, and says how many it changed.
 func (tx *Tx) Exec(ctx context.Context, name string, args ...any) (changed int64, err error) {
+	args = tx.db.dialect.args(args)
 	var result sql.Result
 	if statement := tx.statement(ctx, name); statement != nil {
 		result, err = statement.ExecContext(ctx, args...)
@@ -163,6 +187,7 @@ func (tx *Tx) Exec(ctx context.Context, name string, args ...any) (changed int64
 
 // Row runs a named query of at most one row.
 func (tx *Tx) Row(ctx context.Context, name string, args ...any) *sql.Row {
+	args = tx.db.dialect.args(args)
 	if statement := tx.statement(ctx, name); statement != nil {
 		return statement.QueryRowContext(ctx, args...)
 	}
@@ -171,6 +196,7 @@ func (tx *Tx) Row(ctx context.Context, name string, args ...any) *sql.Row {
 
 // Rows runs a named query; the caller closes the rows.
 func (tx *Tx) Rows(ctx context.Context, name string, args ...any) (rows *sql.Rows, err error) {
+	args = tx.db.dialect.args(args)
 	if statement := tx.statement(ctx, name); statement != nil {
 		rows, err = statement.QueryContext(ctx, args...)
 	} else {
@@ -185,7 +211,7 @@ func (tx *Tx) Rows(ctx context.Context, name string, args ...any) (rows *sql.Row
 // Filter runs a named query whose conditions depend on what is given.
 func (tx *Tx) Filter(ctx context.Context, name string, given Given) (*sql.Rows, error) {
 	text, args := tx.db.queries.filtered(name, given)
-	rows, err := tx.sql.QueryContext(ctx, text, args...)
+	rows, err := tx.sql.QueryContext(ctx, text, tx.db.dialect.args(args)...)
 	if err != nil {
 		return nil, fmt.Errorf("database: query %s: %w", name, err)
 	}
@@ -197,6 +223,7 @@ func (db *DB) Row(ctx context.Context, name string, args ...any) *sql.Row {
 	if tx := db.joined(ctx); tx != nil {
 		return tx.Row(ctx, name, args...)
 	}
+	args = db.dialect.args(args)
 	if statement := db.reads[name]; statement != nil {
 		return statement.QueryRowContext(ctx, args...)
 	}
@@ -209,6 +236,7 @@ func (db *DB) Rows(ctx context.Context, name string, args ...any) (rows *sql.Row
 	if tx := db.joined(ctx); tx != nil {
 		return tx.Rows(ctx, name, args...)
 	}
+	args = db.dialect.args(args)
 	if statement := db.reads[name]; statement != nil {
 		rows, err = statement.QueryContext(ctx, args...)
 	} else {
@@ -227,7 +255,7 @@ func (db *DB) Filter(ctx context.Context, name string, given Given) (*sql.Rows, 
 		return tx.Filter(ctx, name, given)
 	}
 	text, args := db.queries.filtered(name, given)
-	rows, err := db.reader.QueryContext(ctx, text, args...)
+	rows, err := db.reader.QueryContext(ctx, text, db.dialect.args(args)...)
 	if err != nil {
 		return nil, fmt.Errorf("database: query %s: %w", name, err)
 	}

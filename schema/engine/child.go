@@ -36,6 +36,7 @@ type childConfig struct {
 	Socket              string        `json:"socket"`
 	Library             string        `json:"library"`
 	Listen              string        `json:"listen,omitempty"`
+	Config              string        `json:"config,omitempty"`
 	MaxMemoryBytes      int64         `json:"max_memory_bytes"`
 	MaxQueryMemoryBytes int64         `json:"max_query_memory_bytes"`
 	MaxThreads          int           `json:"max_threads"`

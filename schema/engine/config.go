@@ -11,6 +11,7 @@ import (
 // the bounds of a small machine, and no tables of logs.
 type serverConfig struct {
 	XMLName          xml.Name `xml:"clickhouse"`
+	Extra            string   `xml:",innerxml"` // Options.Config
 	UsersConfig      string   `xml:"users_config"`
 	Timezone         string   `xml:"timezone"`
 	MaxMemory        int64    `xml:"max_server_memory_usage"`
@@ -73,6 +74,7 @@ func writeConfig(c childConfig) error {
 		UsersConfig: configPath(c.Dir), Timezone: "UTC",
 		MaxMemory: c.MaxMemoryBytes, MaxThreads: 64 + 16*c.MaxQueries*c.MaxThreads, FreeThreads: 4,
 		MarkCache: 32 * megabyte, CompiledCache: 8 * megabyte,
+		Extra:          c.Config,
 		BackgroundPool: 2, BackgroundRatio: 1, CommonPool: 2, FetchesPool: 1, MovePool: 1, PartsLoading: c.MaxThreads,
 		Profile: profile{
 			MaxThreads: c.MaxThreads, MaxInsertThreads: 1, MaxMemory: c.MaxQueryMemoryBytes,

@@ -29,6 +29,10 @@ type Options struct {
 	// "127.0.0.1:8123"; none when empty.
 	Listen string
 
+	// Config is XML of ClickHouse's own configuration, elements such as
+	// <remote_servers>, that the engine's has beside its own; none when empty.
+	Config string
+
 	MaxMemoryBytes      int64         // of the whole engine; 1 GiB
 	MaxQueryMemoryBytes int64         // of one query, half of it before it spills to disk; 384 MiB
 	MaxThreads          int           // of one query; 2

@@ -112,7 +112,7 @@ func (c *child) readReport() childReport {
 
 func (e *Engine) startChild() (*child, error) {
 	config, err := json.Marshal(childConfig{
-		Dir: e.options.Dir, Socket: e.socket, Library: e.options.Library, Listen: e.options.Listen,
+		Dir: e.options.Dir, Socket: e.socket, Library: e.options.Library, Listen: e.options.Listen, Config: e.options.Config,
 		MaxMemoryBytes: e.options.MaxMemoryBytes, MaxQueryMemoryBytes: e.options.MaxQueryMemoryBytes,
 		MaxThreads: e.options.MaxThreads, MaxQueries: e.options.MaxQueries,
 		MaxBodyBytes: e.options.MaxBodyBytes, LockWait: e.options.LockWait, MemoryReturn: e.options.MemoryReturn,

@@ -78,6 +78,15 @@ func Start(t testing.TB) driver.Conn {
 // Empty returns a client of a fresh database without tables.
 func Empty(t testing.TB) driver.Conn {
 	t.Helper()
+	if os.Getenv(clusterVariable) != "" {
+		return EmptyCluster(t)
+	}
+	return open(t, Engine(t), fresh(t))
+}
+
+// fresh makes a database that is dropped when the test ends.
+func fresh(t testing.TB) (database string) {
+	t.Helper()
 	e := Engine(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
@@ -85,7 +94,7 @@ func Empty(t testing.TB) driver.Conn {
 		t.Fatal(err)
 	}
 	admin := open(t, e, "")
-	database := "test_" + strings.ToLower(rand.Text())
+	database = "test_" + strings.ToLower(rand.Text())
 	if err := admin.Exec(ctx, "CREATE DATABASE "+database); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +105,7 @@ func Empty(t testing.TB) driver.Conn {
 			t.Error(err)
 		}
 	})
-	return open(t, e, database)
+	return database
 }
 
 // Engine returns the test binary's engine, starting it for the first caller.
@@ -112,7 +121,9 @@ func Engine(t testing.TB) *engine.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Start(context.Background(), Options(t, dir))
+	options := Options(t, dir)
+	options.Config = remoteServers
+	e, err := engine.Start(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

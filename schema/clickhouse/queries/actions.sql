@@ -3,7 +3,7 @@
 -- The filtered columns are read first, and whole rows only where there are answers,
 -- found by the primary key: FINAL would read them all. Where a filter is by what
 -- changes (.Changing), an older version of an action may answer it and the newest
--- not: then it is told whether the newest does.
+-- not: then it is told whether the newest does. The shards of a cluster find so many each.
 SELECT
     argMax(whole, seq),
     {{if .Changing}}argMax({{range $i, $condition := .Conditions}}{{if $i}} AND {{end}}({{$condition}}){{end}}, seq){{else}}toUInt8(1){{end}}
@@ -21,3 +21,4 @@ WHERE (event_time, id) IN
 )
 GROUP BY event_time, id
 ORDER BY event_time DESC, id DESC
+LIMIT {{.Limit}}

@@ -1,5 +1,5 @@
 -- name: ledger.count_to_reattribute
-SELECT COUNT(*) FROM (SELECT 1 FROM conversions WHERE advertiser_id = $1 AND event_time_ms >= $2 AND event_time_ms < $3 LIMIT $4) AS some
+SELECT COUNT(*) FROM (SELECT 1 FROM conversions WHERE advertiser_id = $1 AND event_time_ms >= $2 AND event_time_ms < $3 LIMIT $4) AS found
 
 -- name: ledger.to_reattribute
 SELECT number, id, advertiser_id, event, order_id, amount_minor, currency, customer, source, signed, attributed, reason,

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"tributary/ingest/spool"
+)
+
+// TestFiguresReachAsFarAsTheNodeFurthestBehind is about what others told.
+func TestFiguresReachAsFarAsTheNodeFurthestBehind(t *testing.T) {
+	at := func(ms int64) time.Time { return time.UnixMilli(ms) }
+	var n neighbours
+	if clicks, reports := n.through(); clicks != at(0) || reports != at(0) {
+		t.Errorf("before anything is known: %v, %v", clicks, reports)
+	}
+	self := node{ID: "self", ClicksThroughMs: 1, ReportsThroughMs: 1}
+	gone := node{ID: "gone", ClicksThroughMs: nothingLeft, ReportsThroughMs: nothingLeft}
+	behind := node{ID: "behind", ClicksThroughMs: 500, ReportsThroughMs: 900}
+	late := node{ID: "late", ClicksThroughMs: 800, ReportsThroughMs: 600}
+	n.learn([]node{self, gone}, "self")
+	if clicks, _ := n.through(); !clicks.After(at(1e15)) {
+		t.Errorf("alone it reaches to %v", clicks)
+	}
+	n.learn([]node{self, gone, behind, late}, "self")
+	if clicks, reports := n.through(); clicks != at(500) || reports != at(600) {
+		t.Errorf("with others it reaches to %v, %v", clicks.UnixMilli(), reports.UnixMilli())
+	}
+	shared := sharedFreshness{fixedFreshness(at(700)), &n}
+	if through := shared.DataThrough(at(1000)); through != at(500) {
+		t.Errorf("reports reach to %v", through.UnixMilli())
+	}
+	shared.own = fixedFreshness(at(400))
+	if through := shared.DataThrough(at(1000)); through != at(400) {
+		t.Errorf("reports reach to %v", through.UnixMilli())
+	}
+	if gone.silent(at(1e12)) || !behind.silent(at(1e12)) || len(n.list()) != 3 {
+		t.Errorf("others are %v", n.list())
+	}
+}
+
+type fixedFreshness time.Time
+
+func (f fixedFreshness) DataThrough(time.Time) time.Time { return time.Time(f) }
+
+// TestExpiredClicksOfOneOfSeveralNodes is about what an audit can say once retention
+// has dropped clicks.
+func TestExpiredClicksOfOneOfSeveralNodes(t *testing.T) {
+	stats := spool.Stats{Appended: 110, Committed: 100}
+	for name, c := range map[string]struct{ accounted, others, all, summed, want uint64 }{
+		"alone, all there":              {100, 0, 100, 100, 0},
+		"alone, some dropped":           {90, 0, 90, 100, 10},
+		"alone, lost and not dropped":   {90, 0, 90, 90, 0},
+		"among others, all there":       {100, 50, 150, 150, 0},
+		"among others, theirs dropped":  {100, 50, 150, 180, 0},
+		"among others, ours dropped":    {90, 50, 140, 150, 10},
+		"among others, both dropped":    {90, 50, 140, 180, 10},
+		"among others, lost of our own": {90, 50, 140, 145, 5},
+	} {
+		if got := expiredOf(stats, c.accounted, c.others, c.all, c.summed); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
