@@ -27,7 +27,11 @@ var (
 )
 
 func (b *bench) wrk(ctx context.Context, link string, connections int, duration time.Duration) (wrkRun, error) {
-	out, err := output(ctx, generatorCore, "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d"+strconv.Itoa(int(duration.Seconds()))+"s", "--latency", "-H", browser, link)
+	return b.wrkOn(ctx, generatorCore, link, connections, duration)
+}
+
+func (b *bench) wrkOn(ctx context.Context, core, link string, connections int, duration time.Duration) (wrkRun, error) {
+	out, err := output(ctx, core, "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d"+strconv.Itoa(int(duration.Seconds()))+"s", "--latency", "-H", browser, link)
 	if err != nil {
 		return wrkRun{}, err
 	}

@@ -4,6 +4,11 @@
 //	go run ./bench                 # everything
 //	go run ./bench -only redirect  # one experiment
 //
+// docs/scaling.md is computed from what three of them found:
+//
+//	go run ./bench -only costs,predict,two-trackers
+//	go run ./bench -scaling docs/scaling.md -from bench/results/TIME.json
+//
 // Experiments alternate between the servers compared and report medians, because
 // a busy machine drifts. The server is pinned to the first core and the
 // generator to the second, so that neither takes the other's time.
@@ -44,6 +49,9 @@ var experiments = []experiment{
 	{"spool", spoolAlone},
 	{"drain", shipperDrain},
 	{"links", tenMillionLinks},
+	{"costs", costs},
+	{"predict", predict},
+	{"two-trackers", twoTrackers},
 }
 
 // A bench is what experiments share.
@@ -54,6 +62,16 @@ type bench struct {
 	rounds   int           // runs of each server, alternating
 	product  time.Duration // of the whole-product run
 	report   report
+	cleanUps []func()
+}
+
+// atEnd has something cleaned up before the bench ends, the last one first.
+func (b *bench) atEnd(do func()) { b.cleanUps = append(b.cleanUps, do) }
+
+func (b *bench) cleanUp() {
+	for _, do := range slices.Backward(b.cleanUps) {
+		do()
+	}
 }
 
 func main() {
@@ -70,6 +88,8 @@ func run() error {
 	}
 	only := flag.String("only", "", "comma-separated experiments: "+strings.Join(names, ", "))
 	results := flag.String("results", "bench/results", "directory of the results")
+	from := flag.String("from", "", "results of an earlier run, for predictions, or for -scaling ("+figuresFile+" by default there)")
+	document := flag.String("scaling", "", "write docs/scaling.md from the results of -from, instead of measuring")
 	b := &bench{}
 	flag.StringVar(&b.binary, "binary", "bin/tributary", "the tributary to measure")
 	flag.DurationVar(&b.duration, "duration", 10*time.Second, "length of one run")
@@ -84,10 +104,21 @@ func run() error {
 	if err := inRepository(); err != nil {
 		return err
 	}
+	if *document != "" {
+		return writeScaling(*document, *from)
+	}
+	if *from != "" {
+		earlier, err := readReport(*from)
+		if err != nil {
+			return err
+		}
+		b.report.Costs, b.report.Predictions, b.report.Two = earlier.Costs, earlier.Predictions, earlier.Two
+	}
 	if err := b.prepare(*results); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.scratch)
+	b.atEnd(func() { os.RemoveAll(b.scratch) })
+	defer b.cleanUp()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for _, e := range experiments {

@@ -50,12 +50,18 @@ func money(ctx context.Context, b *bench) error {
 
 // moveTo pins the bench itself, which generates this load, until back is called.
 func moveTo(ctx context.Context, core string) (back func() error, err error) {
-	move := func(ctx context.Context, cores string) error {
-		_, err := output(ctx, allCores, "taskset", "-a", "-c", "-p", cores, strconv.Itoa(os.Getpid()))
-		return err
-	}
-	every := fmt.Sprint("0-", runtime.NumCPU()-1)
-	return func() error { return move(context.WithoutCancel(ctx), every) }, move(ctx, core)
+	return func() error { return unpin(context.WithoutCancel(ctx), os.Getpid()) }, pin(ctx, core, os.Getpid())
+}
+
+// pin moves all threads of a running process to cores.
+func pin(ctx context.Context, cores string, pid int) error {
+	_, err := output(ctx, allCores, "taskset", "-a", "-c", "-p", cores, strconv.Itoa(pid))
+	return err
+}
+
+// unpin lets a process use every core again.
+func unpin(ctx context.Context, pid int) error {
+	return pin(ctx, fmt.Sprint("0-", runtime.NumCPU()-1), pid)
 }
 
 // A merchant posts conversions of a click, each of another order.

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"tributary/bench/capacity"
 )
 
 // A report is everything a run of the bench found.
@@ -14,6 +16,11 @@ type report struct {
 	Machine string   `json:"machine"`
 	Figures []figure `json:"figures"`
 	Notes   []string `json:"notes,omitempty"` // what tests printed
+
+	// What docs/scaling.md is computed from.
+	Costs       *capacity.Costs `json:"costs,omitempty"`
+	Predictions []prediction    `json:"predictions,omitempty"`
+	Two         *twoFigures     `json:"two_trackers,omitempty"`
 
 	experiment string // the running one
 }

@@ -16,8 +16,9 @@ import (
 // A target is a running server and the link to click on it.
 type target struct {
 	*process
-	link  string // the tracking link
-	admin string // the admin listener's origin, of a tributary
+	link    string // the tracking link
+	tracker string // origins of a tributary's listeners
+	admin   string
 }
 
 const nginxConfig = `daemon off;
@@ -90,7 +91,7 @@ func (b *bench) resumeTributary(ctx context.Context, core, label string, flags .
 	if err != nil {
 		return nil, err
 	}
-	t := &target{process: p, admin: "http://" + admin}
+	t := &target{process: p, tracker: "http://" + tracker, admin: "http://" + admin}
 	return t, p.waitFor(ctx, time.Minute, func() error { return get("http://"+tracker+"/readyz", http.StatusOK) })
 }
 
