@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +57,10 @@ func testFeed(t *testing.T, open factory) {
 	equal(t, "plain link", asJSON(t, all[3].Link), asJSON(t, attribution.LinkRoute{Identity: identity, Slug: plain.Slug}))
 
 	equal(t, "nothing since", len(must(w.RoutesSince(w.ctx, number, 10))(t)), 0)
+	equal(t, "through the last", number, slices.MaxFunc(all, func(a, b attribution.RouteChange) int { return int(a.Number - b.Number) }).Number)
+	_, _, err := w.CreateKey(w.ctx, w.asAdvertiser(), KeyFields{Role: RoleIngest})
+	ok(t, err)
+	equal(t, "what trackers do not follow is not counted", through(w), number)
 	must(w.PatchLink(w.ctx, admin, plain.ID, patchOf(`{"disabled":true}`)))(t)
 	must(w.PatchAdvertiser(w.ctx, admin, w.advertiser.ID, patchOf(`{"click_param":"cid"}`)))(t)
 	must(w.PauseCampaign(w.ctx, admin, w.campaign.ID))(t)

@@ -50,10 +50,12 @@ func (c *Catalog) Routes(ctx context.Context, yield func(attribution.RouteChange
 	return through, nil
 }
 
-// LastChange returns the number of the last change of anything, whether trackers
-// follow it or not.
+// LastChange returns the number of the last change that trackers follow, 0 before
+// the first. Changes of other things take numbers, too, but never come by RoutesSince:
+// who counted them would wait for what is not to come. It goes back only where the
+// database does, as after a restore.
 func (c *Catalog) LastChange(ctx context.Context) (number int64, err error) {
-	if err := c.db.Row(ctx, "number.last", "change").Scan(&number); err != nil {
+	if err := c.db.Row(ctx, "route.last").Scan(&number); err != nil {
 		return 0, fmt.Errorf("catalog: reading the last change: %w", err)
 	}
 	return number, nil

@@ -171,6 +171,62 @@ func TestAShelfThatWasLostIsFilledAgain(t *testing.T) {
 	})
 }
 
+// A batch over many shelves fails where any of the Cluster's servers took nothing, and
+// is taken by one that lost the script.
+func TestAWriteToManyShelvesIsWholeOrFails(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, false)
+	c := connect(t, cluster.URLs()...)
+	m := &model{c, "generation"}
+	var slugs []string
+	batch := func(number int64) (changes []attribution.RouteChange) {
+		slugs = nil
+		for n := range uint64(300) {
+			l := linkRoute(n, fmt.Sprint("link", n))
+			l.MaxClicks = number
+			changes, slugs = append(changes, attribution.RouteChange{Number: number, Link: l}), append(slugs, l.Slug)
+		}
+		return changes
+	}
+	wantAll := func(number int64) {
+		t.Helper()
+		found, err := m.find(t.Context(), slugs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, change := range found {
+			if change == nil || change.Number != number {
+				t.Fatalf("%s is %+v, want change %d", slugs[i], change, number)
+			}
+		}
+	}
+	for number := range int64(4) {
+		if number > 0 {
+			cluster.Masters[number-1].Do("SCRIPT", "FLUSH")
+		}
+		if err := m.write(t.Context(), batch(number)); err != nil {
+			t.Fatal(err)
+		}
+		wantAll(number)
+	}
+
+	refusing := cluster.Masters[1]
+	refusing.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+	if err := m.write(t.Context(), batch(10)); err == nil {
+		t.Error("a server that refuses writes is not noticed")
+	}
+	refusing.Do("CONFIG", "SET", "min-replicas-to-write", "0")
+	if err := m.write(t.Context(), batch(10)); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(10)
+
+	cluster.Masters[2].Kill()
+	if err := m.write(t.Context(), batch(11)); err == nil {
+		t.Error("a server that is away is not noticed")
+	}
+}
+
 func TestADatabaseThatWentBackIsFollowed(t *testing.T) {
 	onBoth(t, func(t *testing.T, urls []string, _ func()) {
 		d := newFilledDatabase(50)

@@ -80,10 +80,12 @@ for i = 1, #ARGV, 3 do
 	if not old or tonumber(string.match(old, '^%d+')) < tonumber(ARGV[i + 1]) then
 		redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
 	end
-end`)
+end
+return 1`)
 
 // write brings changes into the model. A deleted link stays as a mark of its
-// deletion, so that nobody late brings it back.
+// deletion, so that nobody late brings it back. It fails where any shelf did not
+// take what was for it; the others may have.
 func (m *model) write(ctx context.Context, changes []attribution.RouteChange) error {
 	byShelf := map[string][]any{}
 	for i := range changes {
@@ -94,35 +96,11 @@ func (m *model) write(ctx context.Context, changes []attribution.RouteChange) er
 		shelf, field := m.place(&changes[i])
 		byShelf[shelf] = append(byShelf[shelf], field, changes[i].Number, entry)
 	}
-	return m.client.pipeline(ctx, put, func(run func(key string, args ...any)) {
-		for shelf, args := range byShelf {
-			run(shelf, args...)
-		}
-	})
-}
-
-// pipeline runs a script for many keys at once, and loads it where a server does
-// not know it yet.
-func (c *Client) pipeline(ctx context.Context, script *redis.Script, fill func(run func(key string, args ...any))) error {
-	all, err := c.Redis()
-	if err != nil {
-		return err
+	calls := make([]call, 0, len(byShelf))
+	for shelf, args := range byShelf {
+		calls = append(calls, call{keys: []string{shelf}, args: args})
 	}
-	for attempt := 0; ; attempt++ {
-		_, err := all.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			fill(func(key string, args ...any) { script.EvalSha(ctx, pipe, []string{key}, args...) })
-			return nil
-		})
-		switch {
-		case errors.Is(err, redis.Nil): // a script that returns nothing
-			return nil
-		case attempt > 0 || !redis.HasErrorPrefix(err, "NOSCRIPT"):
-			return err
-		}
-		if err := c.EachServer(ctx, func(ctx context.Context, server *redis.Client) error { return script.Load(ctx, server).Err() }); err != nil {
-			return err
-		}
-	}
+	return m.client.runAll(ctx, put, calls)
 }
 
 // mark marks every shelf as filled.

@@ -14,7 +14,7 @@ import (
 
 // A Database is the feed of changes that Redis carries further.
 type Database interface {
-	// LastChange returns the number of the last change of all.
+	// LastChange returns the number of the last change that RoutesSince tells of.
 	LastChange(ctx context.Context) (int64, error)
 	// Routes yields every advertiser, campaign and link (in that order), each with
 	// the number it last changed under.

@@ -152,6 +152,9 @@ func (d *delivery) resolve(p piece) (cut []piece, done bool, err error) {
 			"log", d.Name, "first", p.First, "last", p.Last)
 		return nil, true, nil
 	}
+	if err := d.sink.settled(d.inserting); err != nil {
+		return nil, false, err
+	}
 	cut, err = d.missingRuns(p)
 	return cut, err == nil && len(cut) == 0, err
 }
@@ -165,7 +168,8 @@ func (d *delivery) rangeOf(p piece) storedRange {
 	return r
 }
 
-// missingRuns are the runs of a piece's rows that are not stored.
+// missingRuns are the runs of a piece's rows that are not stored. They are sent under
+// tokens of their own, so that the sink must have settled before.
 func (d *delivery) missingRuns(p piece) ([]piece, error) {
 	have, err := d.sink.storedSeqs(d.inserting, d.rangeOf(p))
 	if err != nil {
@@ -190,6 +194,9 @@ func (d *delivery) missingRuns(p piece) ([]piece, error) {
 // into quarantine. Rows that were stored by an attempt whose reply was lost are
 // left out.
 func (d *delivery) refuse(p piece, refusal error) (cut []piece, done bool, err error) {
+	if err := d.sink.settled(d.inserting); err != nil {
+		return nil, false, err
+	}
 	have, err := d.sink.stored(d.inserting, d.rangeOf(p))
 	if err != nil {
 		return nil, false, err

@@ -275,6 +275,8 @@ func (f *fakeSink) storedSeqs(_ context.Context, r storedRange) (map[uint64]bool
 	return seqs, nil
 }
 
+func (f *fakeSink) settled(context.Context) error { return nil }
+
 // check wants the given sequence numbers stored once each, and no others.
 func (f *fakeSink) check(t *testing.T, records int, without ...uint64) {
 	t.Helper()

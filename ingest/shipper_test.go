@@ -29,6 +29,80 @@ func TestShipsEveryRecordOnce(t *testing.T) {
 	}
 }
 
+// A laggingSink answers, until it has settled, as a replica that lacks what another
+// took in before it went away.
+type laggingSink struct {
+	*fakeSink
+	lacks   func(seq uint64) bool
+	behind  bool
+	refuses int // times it cannot settle yet
+}
+
+func (l *laggingSink) insert(ctx context.Context, token string, columns []Column, from, to int) error {
+	err := l.fakeSink.insert(ctx, token, columns, from, to)
+	l.behind = true
+	return err
+}
+
+func (l *laggingSink) stored(ctx context.Context, r storedRange) (storedRows, error) {
+	seqs, err := l.storedSeqs(ctx, r)
+	return storedRows{count: len(seqs)}, err
+}
+
+func (l *laggingSink) storedSeqs(ctx context.Context, r storedRange) (map[uint64]bool, error) {
+	seqs, err := l.fakeSink.storedSeqs(ctx, r)
+	for seq := range seqs {
+		if l.behind && l.lacks(seq) {
+			delete(seqs, seq)
+		}
+	}
+	return seqs, err
+}
+
+func (l *laggingSink) settled(context.Context) error {
+	if l.refuses--; l.refuses >= 0 {
+		return errConnection
+	}
+	l.behind = false
+	return nil
+}
+
+// TestAReplicaThatLagsHasNothingStoredTwice fails over in the middle of batches: what
+// is asked then does not have all that was stored.
+func TestAReplicaThatLagsHasNothingStoredTwice(t *testing.T) {
+	refusal := &clickhouse.Exception{Code: 469, Message: "Constraint is violated"}
+	for name, c := range map[string]struct {
+		lost    error
+		lacks   func(seq uint64) bool
+		forgets bool
+	}{
+		"a part of the rows, and the reply was lost":    {errConnection, func(seq uint64) bool { return seq%3 == 0 }, true},
+		"a part of the rows, and another is refused":    {refusal, func(seq uint64) bool { return seq%3 == 0 }, true},
+		"none of the rows, and another part is refused": {refusal, func(uint64) bool { return true }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t)
+			n.batch = 300 // one delivery: a settled sink falls behind with its next insert
+			const refuses = 3
+			sink := &laggingSink{fakeSink: newFakeSink(), lacks: c.lacks, refuses: refuses}
+			sink.forgets = c.forgets
+			sink.fault = func(nth int) (error, error, bool) {
+				if nth == 1 {
+					return nil, c.lost, false
+				}
+				return nil, nil, false
+			}
+			n.sink = sink
+			n.append(clicks(0, 300)...)
+			n.live()
+			sink.check(t, 300)
+			if sink.refuses == refuses {
+				t.Error("nobody waited for the replicas: the test tests nothing")
+			}
+		})
+	}
+}
+
 func TestFaultsOfTheSink(t *testing.T) {
 	newYear := time.Date(2027, 12, 31, 23, 59, 59, 820_000_000, time.UTC)
 	overNewYear := func() (all [][]byte) {

@@ -22,6 +22,9 @@ type sink interface {
 	stored(ctx context.Context, r storedRange) (storedRows, error)
 	// storedSeqs are the sequence numbers the sink has of a range.
 	storedSeqs(ctx context.Context, r storedRange) (map[uint64]bool, error)
+	// settled returns once stored and storedSeqs know of everything that was stored
+	// before, whichever server they ask; an error says that nobody can know yet.
+	settled(ctx context.Context) error
 }
 
 // storedRange asks for the rows of a node's sequence numbers first to last,
@@ -125,6 +128,14 @@ func (r storedRange) parameters() []any {
 		clickhouse.Named("node", r.node), clickhouse.Named("first", r.first), clickhouse.Named("last", r.last),
 		clickhouse.Named("from_ms", r.fromMs), clickhouse.Named("to_ms", r.toMs),
 	}
+}
+
+// settled waits for the replicas: the one that is asked may not have what another,
+// which has just gone away, took in.
+func (s *clickhouseSink) settled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	return schema.SyncReplicas(ctx, s.conn, s.table)
 }
 
 // stored says how many rows of a range there are, and whether their token is known still.

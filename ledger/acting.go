@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"unicode"
 
 	"tributary/attribution"
 )
@@ -175,6 +176,7 @@ type Adjustment struct {
 func (l *Ledger) Adjust(ctx context.Context, scope Scope, id string, to Adjustment) (Action, error) {
 	var check attribution.Checker
 	check.Require(strings.TrimSpace(to.Reason) != "" && len(to.Reason) <= maxNote, "body.reason", "is required, at most %d bytes", maxNote)
+	check.Require(isWritten(to.Reason), "body.reason", mustBeWritten)
 	check.Require((to.Amount == nil) != (to.Payout == nil), "body.payout", "give either amount or payout")
 	if err := check.Err(); err != nil {
 		return Action{}, err
@@ -293,7 +295,18 @@ func checkNote(note string) error {
 	if len(note) > maxNote {
 		return invalid("body.note", "must be at most %d bytes", maxNote)
 	}
+	if !isWritten(note) {
+		return invalid("body.note", mustBeWritten)
+	}
 	return nil
+}
+
+const mustBeWritten = "must not have control characters, except ends of lines and tabs"
+
+// isWritten reports whether a text has no control characters but those that people
+// write: not every database can store others.
+func isWritten(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }) < 0
 }
 
 // remark adds to an action's notes, the newest last.

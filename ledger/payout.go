@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"tributary/attribution"
 	"tributary/schema/database"
@@ -200,6 +201,9 @@ func (l *Ledger) MarkPaid(ctx context.Context, scope Scope, id, reference string
 	reference = strings.TrimSpace(reference)
 	if len(reference) > maxReference {
 		return CreatorPayout{}, invalid("body.reference", "must be at most %d bytes", maxReference)
+	}
+	if strings.ContainsFunc(reference, unicode.IsControl) {
+		return CreatorPayout{}, invalid("body.reference", "must not have control characters")
 	}
 	var paid CreatorPayout
 	err := l.write(ctx, scope, nil, func(ctx context.Context, w *writing) error {

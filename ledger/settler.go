@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +17,11 @@ import (
 // there are records and returns at most max of them in their order, with the
 // sequence number of each and the last one that was covered; lost ones are gaps.
 // What it returned is valid until it is called again. Commit says that everything
-// through a sequence number is settled and may go.
+// through a sequence number is settled and may go. Appended is the last sequence
+// number that was given.
 type ReportLog interface {
 	Identity() string
+	Appended() uint64
 	Next(ctx context.Context, max int) (records [][]byte, sequences []uint64, through uint64, err error)
 	Commit(through uint64) error
 }
@@ -60,8 +63,13 @@ func NewSettler(l *Ledger, log ReportLog, o SettlerOptions) *Settler {
 	return &Settler{ledger: l, log: log, o: o, logger: o.Log, recent: newRecent()}
 }
 
+// ErrOlderLog is returned for a log that ends before what was settled from it, as
+// when its disk was restored from a backup while the database lived on. It gives
+// numbers to new reports that are settled already: they would be taken for old ones.
+var ErrOlderLog = errors.New("ledger: the log of reports is older than what was settled from it")
+
 // Run settles until ctx ends or the log cannot be read; it returns nil when ctx
-// ended.
+// ended, and ErrOlderLog before anything is settled.
 func (s *Settler) Run(ctx context.Context) error {
 	position, err := s.position(ctx)
 	for err == nil {
@@ -106,28 +114,49 @@ func readReport(record []byte) *attribution.Report {
 
 // position waits for the database to say how far the log is settled.
 func (s *Settler) position(ctx context.Context) (position uint64, err error) {
+	var older error // no waiting mends it
 	err = s.retry(ctx, func() error {
-		position, err = s.ledger.Position(ctx, s.log.Identity())
+		if position, err = s.Check(ctx); errors.Is(err, ErrOlderLog) {
+			older, err = err, nil
+		}
 		return err
 	})
-	return position, err
+	return position, cmp.Or(older, err)
+}
+
+// Check asks once how far the log is settled. ErrOlderLog means that the log must
+// take no reports.
+func (s *Settler) Check(ctx context.Context) (position uint64, err error) {
+	if position, err = s.ledger.Position(ctx, s.log.Identity()); err != nil {
+		return 0, err
+	}
+	if end := s.log.Appended(); position > end { // read last: it only grows
+		return position, fmt.Errorf("%w: it ends with report %d, the database has settled it through %d", ErrOlderLog, end, position)
+	}
+	return position, nil
 }
 
 // maxTries is how often a batch is tried before its reports are settled one by
-// one, so that a single one that the ledger stumbles over is found.
+// one, so that a single one that the ledger stumbles over is found. What is the
+// database's does not count.
 const maxTries = 3
+
+// passing reports whether an error says nothing of what was to be settled: the
+// database is away, or has undone the write for another's sake.
+func passing(err error) bool { return database.Unavailable(err) || database.Undone(err) }
 
 // settle settles reports that follow a position, whatever it takes.
 func (s *Settler) settle(ctx context.Context, reports []*attribution.Report, position, through uint64) error {
-	tries := 0
+	failures := 0
 	return s.retry(ctx, func() error {
-		tries++
-		if tries > maxTries {
+		if failures >= maxTries {
 			return s.settleSingly(ctx, reports, position, through)
 		}
 		results, err := s.ledger.settleSafely(ctx, Batch{s.log.Identity(), through, reports})
 		if err == nil {
 			s.tell(results)
+		} else if !passing(err) {
+			failures++
 		}
 		return err
 	})
@@ -160,7 +189,9 @@ func (l *Ledger) settleSafely(ctx context.Context, batch Batch) (results []Settl
 // undone and quarantined. It is slower than Settle.
 func (l *Ledger) settleSingly(ctx context.Context, batch Batch) ([]Settled, error) {
 	var results []Settled
-	err := l.db.Write(ctx, func(ctx context.Context, _ *database.Tx) error {
+	// The turn comes before the position: an earlier commit whose answer was lost may
+	// be under way still, and has either ended or come to nothing then.
+	err := l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) error {
 		results = results[:0]
 		position, err := l.Position(ctx, batch.Log)
 		if err != nil || position >= batch.Through {
@@ -173,10 +204,8 @@ func (l *Ledger) settleSingly(ctx context.Context, batch Batch) ([]Settled, erro
 			}
 			results = append(results, result)
 		}
-		return l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) error {
-			_, err := w.Exec(ctx, "ledger.move_position", batch.Log, int64(batch.Through), int64(w.at))
-			return err
-		})
+		_, err = w.Exec(ctx, "ledger.move_position", batch.Log, int64(batch.Through), int64(w.at))
+		return err
 	})
 	return results, err
 }
@@ -201,7 +230,7 @@ func (l *Ledger) settleOne(ctx context.Context, log string, report *attribution.
 	if failed == nil {
 		return result, nil
 	}
-	if database.Unavailable(failed) { // it is not the report that fails
+	if passing(failed) { // it is not the report that fails
 		return result, failed
 	}
 	l.log.Error("a report cannot be settled and is in quarantine: replay it after an upgrade", "receipt_id", report.ReceiptID, "error", failed)

@@ -38,6 +38,8 @@ func (l spoolLog) Next(ctx context.Context, max int) (records [][]byte, sequence
 	return batch.Records, sequences, batch.Last, nil
 }
 
+func (l spoolLog) Appended() uint64 { return l.Stats().Appended }
+
 func openSpool(t testing.TB, dir string) spoolLog {
 	t.Helper()
 	log, err := spool.Open(spool.Options{Dir: dir, MaxWait: 20 * time.Second})
@@ -154,6 +156,8 @@ type brokenLog struct {
 }
 
 func (l *brokenLog) Identity() string { return "broken" }
+
+func (l *brokenLog) Appended() uint64 { return uint64(len(l.records)) }
 
 func (l *brokenLog) Next(ctx context.Context, _ int) (records [][]byte, sequences []uint64, through uint64, err error) {
 	if l.handed {

@@ -80,6 +80,7 @@ type Options struct {
 	TrustedProxies []netip.Prefix                             // optional
 	Registerer     prometheus.Registerer
 	Logger         *slog.Logger
+	Unfit          func() error     // optional: why nobody should be sent here, which /readyz tells anybody; nil for no reason
 	Now            func() time.Time // optional: a rehearsal's clock
 	Sandbox        bool             // marks every answer with X-Tributary-Sandbox
 }
@@ -162,6 +163,8 @@ func (s *Server) Ready() error {
 		return errors.New("the click spool cannot be written: check the disk of the data directory")
 	case !s.options.Links.Stats().Ready:
 		return errors.New("the links are still being loaded")
+	case s.options.Unfit != nil:
+		return s.options.Unfit()
 	}
 	return nil
 }

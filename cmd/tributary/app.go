@@ -58,7 +58,7 @@ type app struct {
 
 	dir         *dataDir
 	secrets     *secrets
-	madeSecrets bool                                // by this start
+	madeSecrets bool                                // at a first start, and they lie aside still
 	foreign     atomic.Pointer[foreignSecretsError] // other nodes have other secrets
 	clickKeys   *attribution.ClickKeyring
 	clicks      *spool.Log
@@ -241,7 +241,7 @@ func (a *app) openTracker(context.Context, appConfig) (err error) {
 	o := redirect.Options{
 		Clicks: clickLog{a.clicks, a.reports}, ClickKeys: a.clickKeys,
 		TrustedProxies: a.options.TrustedProxies, Registerer: a.metrics, Logger: a.log, DescribeAgent: describeAgent,
-		Now: a.rehearsed(), Sandbox: a.options.Sandbox,
+		Unfit: a.unfit, Now: a.rehearsed(), Sandbox: a.options.Sandbox,
 	}
 	if o.Rates, err = a.rateWindow(); err != nil {
 		return err
@@ -370,13 +370,11 @@ func (a *app) ready() error {
 	if a.leaving.Load() {
 		return errors.New("this node was told to stop")
 	}
-	if a.options.Admin {
-		if foreign := a.foreign.Load(); foreign != nil {
-			return foreign
-		}
-		if a.db.Problem() != nil {
-			return errors.New("the database cannot be reached, or is not migrated yet: the log says why") // and to nobody else
-		}
+	if err := a.unfit(); err != nil {
+		return err
+	}
+	if a.options.Admin && a.db.Problem() != nil {
+		return errors.New("the database cannot be reached, or is not migrated yet: the log says why") // and to nobody else
 	}
 	if a.tracker != nil {
 		return a.tracker.Ready()

@@ -73,6 +73,18 @@ func audit(ctx context.Context, o Options, c appConfig, out io.Writer) (err erro
 	c.out = out
 	a := newApp(o, c)
 	defer func() { err = errors.Join(err, a.stop()) }()
+	if err := a.openBooks(ctx, c); err != nil {
+		return err
+	}
+	found, err := a.Audit(ctx)
+	if err != nil {
+		return err
+	}
+	return tellAudit(out, &found)
+}
+
+// openBooks opens what an audit reads, for a directory that nobody serves.
+func (a *app) openBooks(ctx context.Context, c appConfig) (err error) {
 	for _, open := range []func(context.Context, appConfig) error{
 		a.openDataDir, a.openCatalog, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
 	} {
@@ -89,11 +101,7 @@ func audit(ctx context.Context, o Options, c appConfig, out io.Writer) (err erro
 	a.life.onClose("quarantine", a.quarantine.Close)
 	none := func() time.Time { return time.Time{} }
 	a.copy = newLedgerCopy(a.money, a.clickhouse, a.shipping, a.log, none, time.Now)
-	found, err := a.Audit(ctx)
-	if err != nil {
-		return err
-	}
-	return tellAudit(out, &found)
+	return nil
 }
 
 // tellAudit prints what an audit found; books that differ are an error.
@@ -290,12 +298,10 @@ func (b *books) reports(totals *ledger.Totals) {
 func (b *books) money(ctx context.Context) error {
 	b.copy.turn.Lock()
 	defer b.copy.turn.Unlock()
-	totals, err := b.app.money.SettledTotals(ctx, func(ctx context.Context) (err error) {
-		for more := true; more && err == nil; {
-			more, err = b.copy.passInTurn(ctx)
-		}
+	if err := b.copy.drainInTurn(ctx); err != nil { // first what is long, while everybody writes on
 		return err
-	})
+	}
+	totals, err := b.app.money.SettledTotals(ctx, b.copy.drainInTurn)
 	if err != nil {
 		return err
 	}
@@ -313,6 +319,16 @@ func (b *books) money(ctx context.Context) error {
 	b.compare("actions", "the sums of reports", totals.Actions, copied["action_sums"])
 	b.compare("entries", "ClickHouse", totals.Entries, copied["entries"])
 	return nil
+}
+
+// drainInTurn copies until a pass leaves nothing behind, for who holds the turn.
+func (c *ledgerCopy) drainInTurn(ctx context.Context) (err error) {
+	for more := true; more && err == nil; {
+		if err = ctx.Err(); err == nil {
+			more, err = c.passInTurn(ctx)
+		}
+	}
+	return err
 }
 
 // copied adds up what ClickHouse has, by table.

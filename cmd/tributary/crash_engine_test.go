@@ -72,6 +72,7 @@ func rename(t *testing.T, from, to string) {
 // TestShoppersDoNotNoticeAnAbsentClickHouse keeps ClickHouse down under load,
 // in two ways, and compares click by click once it is back.
 func TestShoppersDoNotNoticeAnAbsentClickHouse(t *testing.T) {
+	t.Parallel()
 	const absence = 3 * time.Second
 	for name, keepDown := range map[string]func(t *testing.T, dir, library string) (comeBack func()){
 		"its library is gone": func(t *testing.T, dir, library string) func() {

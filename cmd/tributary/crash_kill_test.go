@@ -20,6 +20,7 @@ var (
 //
 //	go test ./cmd/tributary -run Killed -v -crash.kills 500 -crash.seed 7
 func TestKilledAgainAndAgainEveryAnsweredClickIsStoredOnce(t *testing.T) {
+	t.Parallel()
 	seed := *crashSeed
 	if seed == 0 {
 		seed = rand.Uint64()

@@ -91,7 +91,10 @@ func unwritable(path string, err error) error {
 }
 
 // An inUseError names the process that has the directory.
-type inUseError struct{ path, process string }
+type inUseError struct {
+	path, process string
+	machine       string // empty: this one, or not known
+}
 
 func (e *inUseError) Error() string {
 	return fmt.Sprintf("the data directory %s is in use by process %s: stop that one first, or name another directory with --data", e.path, e.process)
@@ -105,10 +108,13 @@ func takeLock(lock *os.File, path string) error {
 		owner := make([]byte, 300)
 		n, _ := lock.ReadAt(owner, 0)
 		process, machine, _ := strings.Cut(strings.TrimSpace(string(owner[:n])), " ")
-		if machine != "" && machine != machineName() { // a disk that machines share
+		if machine == machineName() {
+			machine = ""
+		}
+		if machine != "" { // a disk that machines share
 			process += " on " + machine
 		}
-		return &inUseError{path, process}
+		return &inUseError{path, process, machine}
 	}
 	if err != nil {
 		return fmt.Errorf("lock the data directory %s: %w; it must be on a local file system", path, err)

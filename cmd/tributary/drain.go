@@ -21,7 +21,7 @@ type drainCommand struct{ Settings }
 func (drainCommand) Help() string {
 	return "For a node that goes away. Where a process serves the data directory, it stops taking clicks and orders as for a stop (/readyz fails, " +
 		"--drain-delay passes, requests under way are answered), brings everything to ClickHouse and the ledger, and ends. Where none does, as with " +
-		"the disk of a machine that died, mounted here, this command does that itself, with the same --secrets, --database and --clickhouse as that node's. " +
+		"the disk of a machine that died, mounted here, this command does that itself, with the same --secrets, --database, --redis and --clickhouse as that node's. " +
 		"It exits with 0 only when nothing waits any more; killed and started again it goes on, and nothing is stored twice. Clicks in " +
 		"quarantine stay where they are, and are counted."
 }
@@ -32,6 +32,7 @@ const (
 	drainPath    = "/drain"
 	drainPoll    = 200 * time.Millisecond
 	drainLogging = 10 * time.Second
+	drainGiveUp  = 2 * time.Minute // beside a shutdown timeout, for a process that does not answer
 )
 
 // A leftover is what waits on a node's disk.
@@ -64,7 +65,7 @@ func (c *drainCommand) Run(ctx context.Context, t terminal, sources *layers) err
 		quarantined, err := drainStopped(ctx, options, config, show)
 		var inUse *inUseError
 		if errors.As(err, &inUse) {
-			if err := drainServed(ctx, options.DataDir, show); err != nil {
+			if err := drainServed(ctx, options.DataDir, config.log, options.ShutdownTimeout+drainGiveUp, show); err != nil {
 				return err
 			}
 			continue // what the process may have left at the last moment
@@ -96,11 +97,13 @@ func (o Options) keptHere() (stores []string) {
 }
 
 // drainServed has the process that serves a data directory empty it, and waits
-// until it has ended.
-func drainServed(ctx context.Context, dataDir string, show func(leftover)) error {
+// until it has ended. It gives up on one that does not answer for long, and on one of
+// another machine, whose socket is not to be had here, at once.
+func drainServed(ctx context.Context, dataDir string, log *slog.Logger, giveUp time.Duration, show func(leftover)) error {
 	client := newControlClient(dataDir)
 	defer client.CloseIdleConnections()
 	method := http.MethodPost
+	answered, said := time.Now(), false
 	for {
 		var left leftover
 		var unanswered unansweredError
@@ -109,13 +112,29 @@ func drainServed(ctx context.Context, dataDir string, show func(leftover)) error
 		case ctx.Err() != nil:
 			return errors.New("interrupted; a process that was told already goes on with it")
 		case errors.As(err, &unanswered): // it is starting, or at its end
-			if dir, err := openDataDir(dataDir); err == nil {
+			dir, taken := openDataDir(dataDir)
+			if taken == nil {
 				return dir.Close()
+			}
+			var inUse *inUseError
+			if !errors.As(taken, &inUse) {
+				return taken
+			}
+			if inUse.machine != "" && method == http.MethodPost {
+				return fmt.Errorf("the data directory %s is served by process %s: run 'tributary drain' there", dataDir, inUse.process)
+			}
+			silent := time.Since(answered)
+			if silent >= giveUp {
+				return fmt.Errorf("process %s has not answered for %s: %w", inUse.process, silent.Round(time.Second), err)
+			}
+			if !said && silent >= min(drainLogging, giveUp/2) {
+				said = true
+				log.Warn("the process that serves the data directory does not answer; it is waited for", "process", inUse.process, "longest", giveUp, "error", err)
 			}
 		case err != nil:
 			return err
 		default:
-			method = http.MethodGet
+			method, answered, said = http.MethodGet, time.Now(), false
 			show(left)
 		}
 		select {
@@ -126,7 +145,7 @@ func drainServed(ctx context.Context, dataDir string, show func(leftover)) error
 }
 
 // drainStopped empties a data directory that nobody serves. It opens the other
-// stores only when something waits.
+// stores only when something waits, or other nodes may wait for this one.
 func drainStopped(ctx context.Context, o Options, c appConfig, show func(leftover)) (quarantined map[string]uint64, err error) {
 	if err := mustHoldData(o.DataDir); err != nil {
 		return nil, err
@@ -149,9 +168,12 @@ func drainStopped(ctx context.Context, o Options, c appConfig, show func(leftove
 		if err != nil {
 			return nil, err
 		}
-		return quarantine.Counts(), quarantine.Close()
+		if err := errors.Join(quarantine.Close(), a.tellEmpty(ctx, c)); err != nil {
+			return nil, err
+		}
+		return quarantine.Counts(), nil
 	}
-	for _, open := range []func(context.Context, appConfig) error{a.openCatalog, a.checkSecrets, a.meetNodes, a.openClickHouse, a.ship, a.settle} {
+	for _, open := range []func(context.Context, appConfig) error{a.openCatalog, a.checkSecrets, a.connectFleet, a.meetNodes, a.openClickHouse, a.ship, a.settle} {
 		if err := open(ctx, c); err != nil {
 			return nil, err
 		}
@@ -159,7 +181,34 @@ func drainStopped(ctx context.Context, o Options, c appConfig, show func(leftove
 	if err := a.untilEmpty(ctx, show); err != nil {
 		return nil, err
 	}
+	if err := a.tellEmpty(ctx, c); err != nil {
+		return nil, err
+	}
 	return a.quarantine.Counts(), nil
+}
+
+// tellEmpty tells other nodes, where there may be any, that nothing is left here. One
+// that was lost holds figures back until then, also when it had nothing.
+func (a *app) tellEmpty(ctx context.Context, c appConfig) error {
+	if a.options.Database == "" {
+		return nil
+	}
+	if a.db == nil {
+		if err := a.openCatalog(ctx, c); err != nil {
+			return err
+		}
+	}
+	err := awaitDatabase(ctx, a.db, a.options.Database)
+	if err == nil {
+		err = a.secrets.register(ctx, a.db, a.options.secretsPath())
+	}
+	if err == nil {
+		err = a.beat(ctx, true)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing is left here, but other nodes could not be told; run it again: %w", err)
+	}
+	return nil
 }
 
 // left counts what waits.

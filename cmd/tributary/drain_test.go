@@ -3,14 +3,18 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"tributary/schema/database/databasetest"
 )
 
 // pile makes a data directory with clicks and orders that are not handed on,
@@ -52,6 +56,7 @@ func (s *store) has(clicks *crowdBooks) {
 // TestDrainIsKilledAndGoesOn kills `tributary drain` on the disk of a node that was
 // lost, at random moments: in the end nothing is left there, and nothing is stored twice.
 func TestDrainIsKilledAndGoesOn(t *testing.T) {
+	t.Parallel()
 	dir, clicks, orders := pile(t)
 	args := []string{"drain", "--data", dir, "--engine-library", testOptions(t, dir).EngineLibrary}
 	const kills = 4
@@ -149,6 +154,75 @@ func TestDrainOfAServingNode(t *testing.T) {
 	books := crowd.disperse()
 	books.undisturbed(t)
 	openStore(t, dir).has(&books)
+}
+
+// TestDrainOfAnEmptyDiskTellsOtherNodes: a node that died with nothing left holds
+// figures back until others know that.
+func TestDrainOfAnEmptyDiskTellsOtherNodes(t *testing.T) {
+	t.Parallel()
+	server, dir := databasetest.NewServer(t), t.TempDir()
+	shared := []string{"--database", asURL(server.DSN("postgres"))}
+	node := func() string {
+		t.Helper()
+		said, _ := tributary(t, exitOK, append([]string{"nodes", "list"}, shared...)...)
+		return said
+	}
+	life := startServe(t, dir, shared...)
+	life.addresses()
+	if said := node(); !strings.Contains(said, "alive") { // before it serves anybody
+		t.Errorf("it begins as\n%s", said)
+	}
+	life.signal(syscall.SIGKILL)
+	life.ended()
+	server.Kill()
+	drain := append([]string{"drain", "--data", dir}, shared...)
+	if _, errs := tributary(t, exitFailed, drain...); !strings.Contains(errs, "other nodes could not be told") {
+		t.Errorf("without the database it says %s", errs)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tributary(t, exitOK, drain...)
+	if said := node(); !strings.Contains(said, "stopped, empty") {
+		t.Errorf("after the drain it is\n%s", said)
+	}
+}
+
+// TestDrainOfADiskThatNobodyAnswersFor waits for no process that will never answer.
+func TestDrainOfADiskThatNobodyAnswersFor(t *testing.T) {
+	dir := t.TempDir()
+	held, err := openDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	var said lockedBuffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	ask := func(path string, giveUp time.Duration) error {
+		return drainServed(t.Context(), path, log, giveUp, func(leftover) {})
+	}
+	if err := ask(dir, 4*drainPoll); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d has not answered for", os.Getpid())) {
+		t.Errorf("a process that does not answer: %v", err)
+	}
+	if !strings.Contains(said.String(), "does not answer; it is waited for") {
+		t.Errorf("meanwhile it says %q", said.String())
+	}
+	if err := held.lock.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := held.lock.WriteAt([]byte("7 elsewhere\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(dir, time.Hour); err == nil || !strings.Contains(err.Error(), "is served by process 7 on elsewhere: run 'tributary drain' there") {
+		t.Errorf("another machine's: %v", err)
+	}
+	unlockable := t.TempDir()
+	if err := os.Mkdir(filepath.Join(unlockable, lockFile), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(unlockable, time.Hour); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+		t.Errorf("a directory that cannot be locked: %v", err)
+	}
 }
 
 func TestDrainOfNothingIsRefused(t *testing.T) {

@@ -15,12 +15,28 @@ import (
 
 // trackerPublishes is how often a node without the role admin looks whether there
 // are changes that no admin node brought to Redis, such as its own ledger's while
-// all admin nodes are down.
-const trackerPublishes = 5 * time.Second
+// all admin nodes are down, or an admin node's that does not reach Redis. A change
+// takes effect everywhere within 5 s: this is a part of them.
+const trackerPublishes = 2 * time.Second
 
-// openFleet connects this node to the others, where there are any. Redis may be
-// away.
-func (a *app) openFleet(context.Context, appConfig) error {
+// openFleet connects this node to the others, where there are any, and has it bring
+// changes of links to them.
+func (a *app) openFleet(ctx context.Context, c appConfig) error {
+	if err := a.connectFleet(ctx, c); err != nil || a.fleet == nil {
+		return err
+	}
+	o := fleet.PublisherOptions{Client: a.fleet, Database: a.things, Changed: a.things.Changed(), Log: a.log}
+	if !a.options.Admin {
+		o.Poll = trackerPublishes
+	}
+	publisher := fleet.NewPublisher(o)
+	a.life.background("links to Redis", publisher.Run)
+	a.measurePublisher(publisher)
+	return nil
+}
+
+// connectFleet opens Redis, where there is one. It may be away.
+func (a *app) connectFleet(context.Context, appConfig) error {
 	if len(a.options.Redis) == 0 {
 		return nil
 	}
@@ -33,13 +49,6 @@ func (a *app) openFleet(context.Context, appConfig) error {
 		return err
 	}
 	a.life.onClose("Redis client", a.fleet.Close)
-	o := fleet.PublisherOptions{Client: a.fleet, Database: a.things, Changed: a.things.Changed(), Log: a.log}
-	if !a.options.Admin {
-		o.Poll = trackerPublishes
-	}
-	publisher := fleet.NewPublisher(o)
-	a.life.background("links to Redis", publisher.Run)
-	a.measurePublisher(publisher)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"tributary/attribution"
 	"tributary/catalog"
+	"tributary/fleet"
 	"tributary/fleet/redistest"
 	"tributary/redirect"
 	"tributary/redirect/links"
@@ -163,6 +164,62 @@ func TestLinksTravelWhateverIsAway(t *testing.T) {
 	redistest.Eventually(t, "what was killed meanwhile goes", func() bool { return !lonely.holds(before) })
 	if !lonely.holds(byRedis) {
 		t.Error("a link went with Redis")
+	}
+}
+
+// Redis that is read but takes no writes, as when it is full or its disk is: links
+// are killed all the same.
+func TestLinksAreKilledThoughRedisTakesNothing(t *testing.T) {
+	t.Parallel()
+	w := openLinkWorld(t)
+	all, few := w.node(0), w.node(minMaxLinks)
+	l := w.makeLink()
+	all.arrives(t, "a link", l)
+	redistest.Eventually(t, "the link is found", func() bool { return few.finds(l) })
+	w.redis.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+	w.must(w.things.DeleteLink(t.Context(), operator, l.ID))
+	redistest.Eventually(t, "the link goes", func() bool { return !all.holds(l) && !few.holds(l) })
+	if few.finds(l) {
+		t.Error("a killed link came back from Redis")
+	}
+	w.redis.Do("CONFIG", "SET", "min-replicas-to-write", "0")
+	made := w.makeLink()
+	redistest.Eventually(t, "links are found again", func() bool { return few.finds(made) })
+	if few.finds(l) {
+		t.Error("a killed link came back once Redis takes writes again")
+	}
+}
+
+// Numbers that other things took are no changes of links: after a flush followers
+// have missed nothing, and a node that comes is as far as those that are there.
+func TestOtherChangesAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := openLinkWorld(t)
+	n := w.node(0)
+	l := w.makeLink()
+	n.arrives(t, "a link", l)
+	_, _, err := w.things.CreateKey(t.Context(), operator, catalog.KeyFields{Role: catalog.RoleAdmin, Name: "other"})
+	w.must(err)
+	w.redis.Do("FLUSHALL")
+	feed := fleet.NewFeed(n.fleet, fleet.FeedOptions{})
+	redistest.Eventually(t, "Redis is filled again", func() bool {
+		through, err := feed.Routes(t.Context(), func(attribution.RouteChange) error { return nil })
+		return err == nil && through > 0
+	})
+	if _, err := feed.RoutesSince(t.Context(), n.index.Stats().Change, 1); err != nil {
+		t.Errorf("who has everything is told: %v", err)
+	}
+	if fresh := w.node(0); fresh.index.Stats().Change != n.index.Stats().Change {
+		t.Errorf("a fresh node is at %d, one that followed at %d", fresh.index.Stats().Change, n.index.Stats().Change)
+	}
+}
+
+// A change that only a tracker can publish has to be known to all in 5 s: what the
+// followers need is left of them.
+func TestTrackersPublishInTime(t *testing.T) {
+	const followersNeed = 3 * time.Second
+	if trackerPublishes+followersNeed > 5*time.Second {
+		t.Errorf("trackers publish every %v", trackerPublishes)
 	}
 }
 

@@ -86,7 +86,7 @@ func (f *fleetWorld) lostNodesHoldReportsBack(admin *fleetNode, trackers []*flee
 		said, _ := tributary(f.t, exitOK, append([]string{"nodes", "list"}, f.flags[2:4]...)...)
 		return said
 	}
-	if said := list(); strings.Count(said, "tracker") != 2 || strings.Count(said, "stopped, empty") != 1 { // the stranger
+	if said := list(); strings.Count(said, "tracker ") != 2 || strings.Count(said, "stopped, empty") != 1 { // the stranger
 		f.t.Errorf("nodes are\n%s", said)
 	}
 	tributary(f.t, exitOK, append([]string{"drain", "--data", trackers[0].dir}, trackers[0].flags...)...)
@@ -141,7 +141,7 @@ func (f *fleetWorld) startsWhileAllIsAway(admin *fleetNode, trackers []*fleetNod
 	}
 	others := f.t.TempDir() + "/others.json"
 	tributary(f.t, exitOK, "key", "make-secrets", others)
-	stranger := f.node("admin", "--secrets", others) // it cannot be known yet
+	stranger := f.node("tracker,admin", "--secrets", others) // it cannot be known yet
 
 	if err := f.postgres.Start(); err != nil {
 		f.t.Fatal(err)
@@ -156,6 +156,11 @@ func (f *fleetWorld) startsWhileAllIsAway(admin *fleetNode, trackers []*fleetNod
 	admin.call(http.MethodGet, "/readyz", nil, http.StatusOK)
 	eventually(f.t, func() error { return stranger.life.logs("this node has secrets of its own") })
 	stranger.call(http.MethodGet, "/readyz", nil, http.StatusServiceUnavailable)
+	if answer, err := http.Get("http://" + *stranger.at.Load() + "/readyz"); err != nil {
+		f.t.Error(err)
+	} else if answer.Body.Close(); answer.StatusCode != http.StatusServiceUnavailable {
+		f.t.Errorf("as a tracker it is ready: %s", answer.Status)
+	}
 	stranger.life.stops()
 }
 

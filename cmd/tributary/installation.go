@@ -8,7 +8,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"tributary/schema/database"
@@ -19,8 +21,11 @@ import (
 // take every API key for a wrong one. The database holds fingerprints of the
 // secrets, noted by the first node that has them, and each node compares its own.
 
-// pepperName is what the pepper's fingerprint is called.
-const pepperName = "pepper"
+// What the fingerprints of the pepper and of click keys are called.
+const (
+	pepperName   = "pepper"
+	clickKeyName = "click key %d"
+)
 
 // fingerprints stand for secrets and reveal nothing of them.
 func (s *secrets) fingerprints() (map[string]string, error) {
@@ -35,7 +40,7 @@ func (s *secrets) fingerprints() (map[string]string, error) {
 	}
 	err := note(pepperName, s.KeyPepper)
 	for id, key := range s.ClickKeys.Keys {
-		err = errors.Join(err, note(fmt.Sprint("click key ", id), key))
+		err = errors.Join(err, note(fmt.Sprintf(clickKeyName, id), key))
 	}
 	return prints, err
 }
@@ -68,12 +73,18 @@ func (s *secrets) register(ctx context.Context, db *database.DB, path string) er
 	if err != nil {
 		return err
 	}
-	if found, err := compareFingerprints(own, known, path); found || err != nil {
+	outdated := s.outdated(known)
+	if found, err := compareFingerprints(own, known, path); found && len(outdated) == 0 || err != nil {
 		return err
 	}
 	// Others may start at the same moment: what they noted first counts.
 	return db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
 		now := time.Now().UnixMilli()
+		for _, name := range outdated {
+			if _, err := tx.Exec(ctx, "installation.forget", name); err != nil {
+				return err
+			}
+		}
 		for name, print := range own {
 			if _, err := tx.Exec(ctx, "installation.note", name, print, now); err != nil {
 				return err
@@ -87,12 +98,29 @@ func (s *secrets) register(ctx context.Context, db *database.DB, path string) er
 	})
 }
 
+// newerKeys is how many click keys behind the current one others may have that this
+// node was not brought yet.
+const newerKeys = 8
+
+// outdated names the fingerprints of click keys that have expired: their numbers come
+// round again, with other keys.
+func (s *secrets) outdated(known map[string]string) (names []string) {
+	for i := 1; i < 256-newerKeys; i++ {
+		id := s.ClickKeys.Current - byte(i)
+		name := fmt.Sprintf(clickKeyName, id)
+		if _, noted := known[name]; noted && s.ClickKeys.Keys[id] == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // compareFingerprints reports whether all of own are known, as they are.
 func compareFingerprints(own, known map[string]string, path string) (all bool, err error) {
 	all = true
-	for name, print := range own {
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(own))) { // the pepper first: with another, all differ
 		theirs, noted := known[name]
-		if noted && theirs != print {
+		if noted && theirs != own[name] {
 			return false, &foreignSecretsError{path, name}
 		}
 		all = all && noted
@@ -143,8 +171,8 @@ func awaitDatabase(ctx context.Context, db *database.DB, dsn DSN) error {
 
 // checkSecrets compares this node's secrets with the installation's. A node that
 // others would not understand does not start. While the database is away it starts
-// all the same, and is told when that is back: a tracker redirects on, because its
-// shoppers want to go somewhere, and an admin is not ready.
+// all the same, and is told when that is back: it is not ready then, and a tracker
+// redirects who comes all the same, because its shoppers want to go somewhere.
 func (a *app) checkSecrets(ctx context.Context, _ appConfig) error {
 	if a.madeSecrets && a.db.Shared() {
 		if err := a.awaitFirst(ctx); err != nil {
@@ -158,7 +186,9 @@ func (a *app) checkSecrets(ctx context.Context, _ appConfig) error {
 		switch {
 		case errors.As(err, &foreign):
 			return a.dropMadeSecrets(err)
-		case err == nil, !database.Unavailable(err):
+		case err == nil && a.madeSecrets:
+			return a.dir.keepSecrets()
+		case err == nil, a.madeSecrets, !database.Unavailable(err):
 			return err
 		}
 	default:
@@ -173,18 +203,28 @@ func (a *app) awaitFirst(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, firstStartPatience)
 	defer cancel()
 	if err := a.db.Await(ctx); err != nil {
-		return a.dropMadeSecrets(fmt.Errorf("the first start of a node needs the database, or the secrets of the other nodes: start --database %s, or copy their %s to %s: %w",
-			a.options.Database, secretsFile, a.options.secretsPath(), err))
+		return fmt.Errorf("the first start of a node needs the database, or the secrets of the other nodes: start --database %s, or copy their %s to %s: %w",
+			a.options.Database, secretsFile, a.options.secretsPath(), err)
 	}
 	return nil
 }
 
-// dropMadeSecrets removes secrets that this start made and nobody has used.
+// dropMadeSecrets removes secrets that were made at a first start, once it is known
+// that they are not the installation's. Before, an earlier start may have noted them.
 func (a *app) dropMadeSecrets(reason error) error {
 	if !a.madeSecrets {
 		return reason
 	}
-	return errors.Join(reason, os.Remove(a.options.secretsPath()))
+	return errors.Join(reason, os.Remove(a.dir.file(madeSecretsFile)))
+}
+
+// unfit says why nobody should be sent to this node: who comes would get click ids, or
+// be known by keys, that no other node knows.
+func (a *app) unfit() error {
+	if a.foreign.Load() != nil {
+		return errors.New("this node's secrets are not those of the other nodes: the log says which file to copy") // and to nobody else
+	}
+	return nil
 }
 
 // keepCheckingSecrets waits for the database and compares then.

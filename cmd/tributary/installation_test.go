@@ -44,6 +44,82 @@ func TestSecretsOfAnInstallationAreTheSameOnEveryNode(t *testing.T) {
 	}
 }
 
+// TestNumbersOfClickKeysComeRound rotates for years: a number that comes again, with
+// another key, is nobody's but its own.
+func TestNumbersOfClickKeysComeRound(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t)
+	s, now := newSecrets(), time.Now()
+	var before *secrets
+	for i := range 300 {
+		if err := s.register(t.Context(), db, "secrets.json"); err != nil {
+			t.Fatalf("rotation %d: %v", i, err)
+		}
+		if before != nil { // a node that was not brought the new key yet
+			if err := before.register(t.Context(), db, "secrets.json"); err != nil {
+				t.Fatalf("rotation %d, a node that is behind: %v", i, err)
+			}
+		}
+		now = now.Add(clickKeyLife / 20)
+		next, err := s.rotated(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, s = s, next
+	}
+}
+
+// TestSecretsThatWereMadeLieAsideUntilCompared starts a first time again and again, as
+// after a kill.
+func TestSecretsThatWereMadeLieAsideUntilCompared(t *testing.T) {
+	o := Options{DataDir: t.TempDir(), Database: "postgres://db.example/tributary"}
+	start := func() (d *dataDir, print string, made bool) {
+		t.Helper()
+		d, err := openDataDir(o.DataDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		s, made, err := d.secrets(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if print, err = s.installationName(); err != nil {
+			t.Fatal(err)
+		}
+		return d, print, made
+	}
+	d, first, made := start()
+	if _, err := os.Stat(o.secretsPath()); !made || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("made %v; in their place before they were compared: %v", made, err)
+	}
+	d.Close()
+	d, second, made := start()
+	if !made || second != first { // the first may have noted them
+		t.Errorf("after a kill: made %v, the same %v", made, second == first)
+	}
+	if err := d.keepSecrets(); err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	d, kept, made := start()
+	if made || kept != first {
+		t.Errorf("once compared: made %v, the same %v", made, kept == first)
+	}
+	d.Close()
+
+	o.DataDir = t.TempDir()
+	d, _, _ = start()
+	d.Close()
+	if err := newSecrets().write(o.secretsPath()); err != nil { // copied from another node
+		t.Fatal(err)
+	}
+	d, _, made = start()
+	if _, err := os.Stat(d.file(madeSecretsFile)); made || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("with another node's: made %v, left aside: %v", made, err)
+	}
+}
+
 // TestAPreparedClickKeyVerifiesBeforeItSigns follows the two steps of a rotation of
 // several nodes: at no time does one sign what another cannot read.
 func TestAPreparedClickKeyVerifiesBeforeItSigns(t *testing.T) {

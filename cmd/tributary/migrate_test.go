@@ -18,6 +18,7 @@ import (
 // ClickHouse and a PostgreSQL of the operator's, killed on the way and started again,
 // and goes on there: the books agree, and no figure is another.
 func TestEverythingMovesToServers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	o := testOptions(t, dir)
 	client := startTestApp(t, o)

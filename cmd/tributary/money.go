@@ -64,11 +64,14 @@ func (a *app) unsettledFor() time.Duration {
 }
 
 // settle settles reports as they come, and does what time brings.
-func (a *app) settle(context.Context, appConfig) error {
+func (a *app) settle(ctx context.Context, _ appConfig) error {
 	a.settler = ledger.NewSettler(a.money, reportLog{a.reports}, ledger.SettlerOptions{Log: a.log})
+	if err := a.checkReports(ctx); err != nil {
+		return err
+	}
 	a.life.background("settler", func(ctx context.Context) {
 		if err := a.settler.Run(ctx); err != nil && !errors.Is(err, spool.ErrClosed) {
-			a.failed <- fmt.Errorf("settle conversions: %w", err)
+			a.failed <- fmt.Errorf("settle conversions: %w", a.olderReports(err))
 		}
 	})
 	a.life.background("forgetting", a.forgetOld)
@@ -78,6 +81,40 @@ func (a *app) settle(context.Context, appConfig) error {
 		a.scheduled("conversion rates", a.lookAtRates)
 	}
 	return nil
+}
+
+// ageLook bounds how long a start waits to hear whether a spool is older than what
+// was taken out of it.
+const ageLook = 2 * time.Second
+
+// checkReports refuses a spool of reports that is older than what was settled from
+// it, before anything is acknowledged into it. While the database is away nobody
+// knows; the settler asks again then.
+func (a *app) checkReports(ctx context.Context) error {
+	if a.db.Problem() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ageLook)
+	defer cancel()
+	if _, err := a.settler.Check(ctx); errors.Is(err, ledger.ErrOlderLog) {
+		return a.olderReports(err)
+	}
+	return nil
+}
+
+// olderReports adds to the error what to do.
+func (a *app) olderReports(err error) error {
+	if !errors.Is(err, ledger.ErrOlderLog) {
+		return err
+	}
+	return olderSpool(err, a.dir.file(reportsDir), "orders")
+}
+
+// olderSpool says what to do with a spool that was restored from a backup while the
+// database that it was emptied into lived on.
+func olderSpool(err error, dir, what string) error {
+	return fmt.Errorf("%w: it was restored from a backup, or is a copy of a node that went on. What it held then has been handed on; "+
+		"new %s in it would be taken for those and be lost. Stop this node, move %s away (keep it) and start: a new one is made", err, what, dir)
 }
 
 // How often the ledger is asked whether something is due, and how often it looks
@@ -215,6 +252,9 @@ type reportLog struct{ *spool.Log }
 
 // maxReportBatch bounds what the settler reads at once, in bytes.
 const maxReportBatch = 8 << 20
+
+// Appended implements ledger.ReportLog.
+func (l reportLog) Appended() uint64 { return l.Stats().Appended }
 
 // Next implements ledger.ReportLog.
 func (l reportLog) Next(ctx context.Context, most int) (records [][]byte, sequences []uint64, through uint64, err error) {

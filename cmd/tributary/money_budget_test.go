@@ -14,6 +14,7 @@ import (
 // TestHardBudgetHoldsAgainstACrowdAndKills lets two events compete for the last
 // of a budget, over many connections, and kills the process in between.
 func TestHardBudgetHoldsAgainstACrowdAndKills(t *testing.T) {
+	t.Parallel()
 	const (
 		orders, connections = 1_000, 50 // each order is a sale and a lead
 		costCents           = 1493      // of a payout of 10.00 under a margin of 33 %

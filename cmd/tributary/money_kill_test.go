@@ -23,6 +23,7 @@ var (
 //
 //	go test ./cmd/tributary -run AcceptedOrder -v -money.kills 100 -money.seed 7
 func TestKilledAgainAndAgainEveryAcceptedOrderIsSettledOnce(t *testing.T) {
+	t.Parallel()
 	seed := *moneySeed
 	if seed == 0 {
 		seed = rand.Uint64()

@@ -22,6 +22,7 @@ var moneyRepeats = flag.Int("money.repeats", 5_000, "how often the same order is
 //
 //	go test ./cmd/tributary -run SameOrder -v -money.repeats 100000
 func TestTheSameOrderAgainAndAgainCountsOnce(t *testing.T) {
+	t.Parallel()
 	const connections = 100
 	s := openShop(t)
 	m := s.client.makeMerchant("Acme", 2, map[string]any{

@@ -18,8 +18,8 @@ import (
 // The times of nodes' signs of life.
 const (
 	beatEvery   = time.Second
-	silentAfter = time.Minute // a node counts as silent
-	lastBeat    = 2 * time.Second
+	silentAfter = time.Minute     // a node counts as silent
+	awaitedBeat = 2 * time.Second // a start or a stop waits for one no longer
 )
 
 // nothingLeft is how far a node has handed on what it received when it has stopped
@@ -76,8 +76,10 @@ type neighbours struct {
 	reports time.Time
 }
 
-func (n *neighbours) learn(nodes []node, self string) {
-	clicks, reports := int64(nothingLeft), int64(nothingLeft)
+// learn takes up what nodes have told by a time. None reaches further than that: one
+// that had stopped, or was never heard of, may receive something since.
+func (n *neighbours) learn(nodes []node, self string, at time.Time) {
+	clicks, reports := at.UnixMilli(), at.UnixMilli()
 	var others []node
 	for _, other := range nodes {
 		if other.ID != self {
@@ -127,7 +129,7 @@ func (a *app) meetNodes(context.Context, appConfig) error {
 		return nil
 	}
 	a.life.onStop("last sign of life", func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, lastBeat)
+		ctx, cancel := context.WithTimeout(ctx, awaitedBeat)
 		defer cancel()
 		if err := a.beat(ctx, true); err != nil { // others see it as silent then
 			a.log.Warn("other nodes were not told what is left here", "error", err)
@@ -138,9 +140,12 @@ func (a *app) meetNodes(context.Context, appConfig) error {
 }
 
 // keepMeetingNodes begins once there are spools to tell of.
-func (a *app) keepMeetingNodes(context.Context, appConfig) error {
+func (a *app) keepMeetingNodes(ctx context.Context, _ appConfig) error {
 	if !a.db.Shared() {
 		return nil
+	}
+	if err := a.firstBeat(ctx); err != nil {
+		a.log.Warn("other nodes were not told that this one begins; it is tried again", "error", err)
 	}
 	a.life.background("signs of life", func(ctx context.Context) {
 		if a.db.Await(ctx) != nil {
@@ -150,9 +155,10 @@ func (a *app) keepMeetingNodes(context.Context, appConfig) error {
 			if err := a.beat(ctx, false); err != nil {
 				return err
 			}
+			at := time.Now()
 			nodes, err := allNodes(ctx, a.db)
 			if err == nil {
-				a.neighbours.learn(nodes, a.clicks.Identity())
+				a.neighbours.learn(nodes, a.clicks.Identity(), at)
 			}
 			return err
 		})
@@ -160,10 +166,18 @@ func (a *app) keepMeetingNodes(context.Context, appConfig) error {
 	return nil
 }
 
+// firstBeat tells others, before this node receives anything, that it no longer has
+// nothing, as its last life may have said. While the database is away nobody can be told.
+func (a *app) firstBeat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, awaitedBeat)
+	defer cancel()
+	return a.beat(ctx, false)
+}
+
 // beat notes how far this node is. The times are taken before what waits is looked
 // at, so that nothing received meanwhile is before them.
 func (a *app) beat(ctx context.Context, stopped bool) error {
-	if a.clicks == nil || a.reports == nil || a.shipper == nil {
+	if a.clicks == nil || a.reports == nil {
 		return nil
 	}
 	select {
@@ -172,10 +186,16 @@ func (a *app) beat(ctx context.Context, stopped bool) error {
 		return nil
 	}
 	now := time.Now()
-	clicks, reports := a.shipper.DataThrough(now).UnixMilli(), now.Add(-a.unsettledFor()).UnixMilli()
+	var clicks, reports int64
+	if a.shipper != nil {
+		clicks, reports = a.shipper.DataThrough(now).UnixMilli(), now.Add(-a.unsettledFor()).UnixMilli()
+	}
 	left := a.left()
-	if stopped && left.none() {
+	switch {
+	case stopped && left.none():
 		clicks, reports = nothingLeft, nothingLeft
+	case a.shipper == nil: // what its last life told is still so
+		return nil
 	}
 	return a.db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
 		_, err := tx.Exec(ctx, "node.beat", a.clicks.Identity(), machineName(), a.options.roles(), now.UnixMilli(), int64(left.Clicks), int64(left.Reports), clicks, reports)

@@ -21,12 +21,18 @@ const (
 	payClicksHours    = 24
 )
 
+// clicksUnderWay is how long an hour is left alone once other nodes have told that they
+// handed on all of it: one that has just begun may have told nobody yet, and clocks
+// differ.
+const clicksUnderWay = time.Minute
+
 // A clickPayer books the clicks of every hour that is over, for campaigns whose
 // terms pay per click.
 type clickPayer struct {
 	money      *ledger.Ledger
 	clickhouse driver.Conn
 	freshness  reports.Freshness // clicks on their way are waited for
+	underWay   time.Duration     // how much longer
 	now        func() time.Time
 }
 
@@ -38,7 +44,11 @@ func (a *app) payClicks(ctx context.Context) {
 }
 
 func (a *app) clickPayer() *clickPayer {
-	return &clickPayer{money: a.money, clickhouse: a.clickhouse, freshness: a.freshness(), now: a.now}
+	p := &clickPayer{money: a.money, clickhouse: a.clickhouse, freshness: a.freshness(), now: a.now}
+	if a.db.Shared() {
+		p.underWay = clicksUnderWay
+	}
+	return p
 }
 
 // pay books every hour that is over and whose clicks have all arrived.
@@ -48,7 +58,7 @@ func (p *clickPayer) pay(ctx context.Context) error {
 		if err != nil || len(campaigns) == 0 {
 			return err
 		}
-		through := attribution.InstantOf(p.freshness.DataThrough(p.now()))
+		through := attribution.InstantOf(p.freshness.DataThrough(p.now()).Add(-p.underWay))
 		through -= through % ledger.HourMs
 		to := min(through, from+payClicksHours*ledger.HourMs)
 		if from >= to {
@@ -64,8 +74,12 @@ func (p *clickPayer) pay(ctx context.Context) error {
 }
 
 // book books the hours of [from, to). What a crash leaves half done is done again:
-// an hour of a task is booked once.
+// an hour of a task is booked once. That is why every replica of ClickHouse must have
+// its clicks, whichever is asked.
 func (p *clickPayer) book(ctx context.Context, campaigns []string, from, to attribution.Instant) error {
+	if err := schema.SyncReplicas(ctx, p.clickhouse, "clicks"); err != nil {
+		return err
+	}
 	rows, err := p.clickhouse.Query(ctx, schema.ClickHouseQuery("paid_clicks"),
 		clickhouse.Named("campaigns", campaigns), clickhouse.Named("from_ms", int64(from)), clickhouse.Named("to_ms", int64(to)))
 	if err != nil {

@@ -2,17 +2,28 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"tributary/ledger"
+	"tributary/schema"
 )
 
 // arrived says that every click until a time is stored.
 type arrived struct{ through time.Time }
 
 func (a *arrived) DataThrough(time.Time) time.Time { return a.through }
+
+var errReplicaAway = errors.New("a replica is away")
+
+// replicaAway cannot say that all replicas have everything.
+type replicaAway struct{ driver.Conn }
+
+func (replicaAway) Exec(context.Context, string, ...any) error { return errReplicaAway }
 
 func TestClicksOfAnHourArePaidWhenAllHaveArrived(t *testing.T) {
 	t.Parallel()
@@ -48,9 +59,9 @@ func TestClicksOfAnHourArePaidWhenAllHaveArrived(t *testing.T) {
 	insert(1, "valid", 1, "campaign_paused", hour.Add(time.Minute))
 	insert(2, "valid", 1, "", hour.Add(3*time.Hour-time.Millisecond))
 
-	through := &arrived{hour.Add(time.Hour - time.Second)}
+	through := &arrived{hour.Add(time.Hour + clicksUnderWay - time.Second)}
 	payer := a.clickPayer()
-	payer.freshness = through
+	payer.freshness, payer.underWay = through, clicksUnderWay // as among other nodes
 	paid := func() (actions []any) {
 		t.Helper()
 		if err := payer.pay(ctx); err != nil {
@@ -61,7 +72,12 @@ func TestClicksOfAnHourArePaidWhenAllHaveArrived(t *testing.T) {
 	if early := paid(); len(early) != 0 {
 		t.Fatalf("before the clicks had arrived %v were paid", early)
 	}
-	through.through = hour.Add(80 * time.Hour) // hours were missed, by more than are read at once
+	through.through = hour.Add(80 * time.Hour)
+	payer.clickhouse = schema.InCluster(replicaAway{a.clickhouse}, "main")
+	if err := payer.pay(ctx); !errors.Is(err, errReplicaAway) {
+		t.Errorf("while a replica may lack clicks: %v", err)
+	}
+	payer.clickhouse = a.clickhouse // hours were missed, by more than are read at once
 	for range 2 {
 		actions := paid()
 		if len(actions) != 2 {

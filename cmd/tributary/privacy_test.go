@@ -28,6 +28,7 @@ var personal = []string{
 // of it still waits in spools, and looks for them in every file and every store,
 // before and after it is shipped, and in everything the process said.
 func TestNothingRawOfAPersonIsStored(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	waiting := []string{"--clickhouse", noClickHouse, "--trusted-proxies", "127.0.0.0/8", "--log-level", "debug"}
 	life := startServe(t, dir, waiting...)

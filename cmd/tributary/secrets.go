@@ -40,20 +40,49 @@ func (o Options) secretsPath() string {
 }
 
 // secrets reads the secrets, or makes them when the directory is fresh and they
-// belong into it. A directory that lost them is refused: with new ones every click
+// belong into it. Where other nodes may have made some, those lie aside until
+// keepSecrets: a start that is killed before has the next one compare them. A directory that lost them is refused: with new ones every click
 // id already handed out would be a forgery and every API key unknown.
 func (d *dataDir) secrets(o Options) (s *secrets, made bool, err error) {
 	s, err = readSecrets(o.secretsPath())
 	switch {
+	case err == nil: // somebody may have copied them here since
+		return s, false, d.dropAside()
 	case !errors.Is(err, fs.ErrNotExist):
-		return s, false, err
+		return nil, false, err
 	case o.Secrets != "":
 		return nil, false, fmt.Errorf("--secrets %s: there is no such file: 'tributary key make-secrets %s' makes it, once for all nodes; where a node runs already, copy that one's", o.Secrets, o.Secrets)
 	case !d.fresh:
 		return nil, false, fmt.Errorf("the data directory %s holds data but not its secrets: restore %s from your backup, or name an empty directory with --data", d.path, d.file(secretsFile))
 	}
-	s = newSecrets()
-	return s, true, s.write(o.secretsPath())
+	if o.Database == "" {
+		s = newSecrets()
+		return s, false, s.write(o.secretsPath())
+	}
+	if s, err = readSecrets(d.file(madeSecretsFile)); errors.Is(err, fs.ErrNotExist) {
+		s = newSecrets()
+		err = s.write(d.file(madeSecretsFile))
+	}
+	return s, true, err
+}
+
+// madeSecretsFile holds secrets that a first start has made, until they are known to be
+// the installation's first.
+const madeSecretsFile = ".made-" + secretsFile
+
+// keepSecrets puts secrets that were made into their place.
+func (d *dataDir) keepSecrets() error {
+	if err := os.Rename(d.file(madeSecretsFile), d.file(secretsFile)); err != nil {
+		return fmt.Errorf("put the secrets into their place: %w", err)
+	}
+	return syncDir(d.path)
+}
+
+func (d *dataDir) dropAside() error {
+	if err := os.Remove(d.file(madeSecretsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove secrets that an earlier start made and nobody used: %w", err)
+	}
+	return nil
 }
 
 // readSecrets reads a file of secrets, which this process need not own.

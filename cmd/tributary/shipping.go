@@ -21,7 +21,7 @@ func (a *app) openShipping(context.Context, appConfig) error {
 
 // ship brings clicks from the spool to ClickHouse, once ClickHouse is there and
 // its tables are this program's. Until then they wait in the spool.
-func (a *app) ship(context.Context, appConfig) (err error) {
+func (a *app) ship(ctx context.Context, _ appConfig) (err error) {
 	if a.quarantine, err = ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, a.shipping); err != nil {
 		return err
 	}
@@ -33,8 +33,16 @@ func (a *app) ship(context.Context, appConfig) (err error) {
 	if err != nil {
 		return err
 	}
+	if a.engine == nil {
+		looking, cancel := context.WithTimeout(ctx, ageLook)
+		err := a.shipper.CheckAge(looking)
+		cancel()
+		if errors.Is(err, ingest.ErrOlderLog) {
+			return a.olderClicks(err)
+		} // else it is away, or new: it is asked again
+	}
 	a.life.background("shipper", func(ctx context.Context) {
-		if !a.migrateClickHouse(ctx) {
+		if !a.migrateClickHouse(ctx) || !a.clicksAreNewer(ctx) {
 			return
 		}
 		close(a.migrated)
@@ -45,8 +53,27 @@ func (a *app) ship(context.Context, appConfig) (err error) {
 	return nil
 }
 
-// The waits between attempts to migrate ClickHouse.
+// clicksAreNewer waits for ClickHouse to say that the spool is not older than what
+// was shipped from it; it reports false when ctx ended first. An older one ends the
+// app, before anything is shipped.
+func (a *app) clicksAreNewer(ctx context.Context) bool {
+	older := false
+	a.until(ctx, ageAgain, "ClickHouse does not say how far it has this node's clicks; they wait in the spool", func(ctx context.Context) error {
+		err := a.shipper.CheckAge(ctx)
+		if older = errors.Is(err, ingest.ErrOlderLog); older {
+			a.failed <- a.olderClicks(err)
+			return nil
+		}
+		return err
+	})
+	return !older && ctx.Err() == nil
+}
+
+func (a *app) olderClicks(err error) error { return olderSpool(err, a.dir.file(spoolDir), "clicks") }
+
+// The waits between attempts to migrate ClickHouse, and to ask it about the spool.
 const (
+	ageAgain           = time.Second
 	firstMigrationWait = 100 * time.Millisecond
 	maxMigrationWait   = 10 * time.Second
 )

@@ -153,6 +153,7 @@ func oldClickHouse(exec func(string) error) error {
 // TestDirectoryOfThePreviousReleaseIsUpgradedByStarting backs an old directory up,
 // starts this program on it, and on the directory restored from the backup.
 func TestDirectoryOfThePreviousReleaseIsUpgradedByStarting(t *testing.T) {
+	t.Parallel()
 	old := makeOldDir(t)
 	file, restored := filepath.Join(t.TempDir(), "old.tar"), filepath.Join(t.TempDir(), "restored")
 	tributary(t, exitOK, "backup", file, "--data", old.path)

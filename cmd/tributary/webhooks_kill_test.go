@@ -48,6 +48,7 @@ func (d *hookDesk) ids() (refused, taken []string) {
 // TestWebhooksOutliveAKill kills the server while deliveries wait, one of them
 // refused before: each is delivered after the restart, under the id it had.
 func TestWebhooksOutliveAKill(t *testing.T) {
+	t.Parallel()
 	dir, desk := t.TempDir(), newHookDesk(t)
 	serve := func() (*served, *testApp) {
 		s := startServe(t, dir, "--webhook-networks", "127.0.0.0/8", "--clickhouse", "clickhouse://127.0.0.1:9/tributary")

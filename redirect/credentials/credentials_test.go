@@ -252,6 +252,17 @@ func TestATrackerThatStartsWhileTheCatalogIsAway(t *testing.T) {
 		}
 	})
 	live(t, source, sealing, func(*Store) {})
+	live(t, source, sealing, func(*Store) {
+		source.set(true)
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * keepEvery)
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+			t.Error("a copy that nobody confirmed was written again as if it were new")
+		}
+	})
 	synctest.Test(t, func(t *testing.T) {
 		s := NewStore(pepper)
 		follower := Follow(s, away, nil, slog.New(slog.DiscardHandler))

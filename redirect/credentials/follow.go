@@ -58,7 +58,9 @@ func (f *Follower) Run(ctx context.Context) {
 			return
 		}
 		f.report(err)
-		f.keep()
+		if err == nil { // or else the copy would look younger than what it holds
+			f.keep()
+		}
 		wake, wait := f.changed, poll
 		if err != nil {
 			backoff = min(max(2*backoff, poll), maxBackoff)

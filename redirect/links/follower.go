@@ -33,8 +33,8 @@ type Source interface {
 // FollowerOptions say how to follow a Source.
 type FollowerOptions struct {
 	Source Source
-	// Fallback is asked when Source fails; nil: nobody. Both tell of the same changes
-	// under the same numbers.
+	// Fallback is asked when Source fails, and from time to time whether Source has
+	// everything; nil: nobody. Both tell of the same changes under the same numbers.
 	Fallback Source
 	// Finder reads links again in an index that has MaxLinks, which it needs: sources
 	// of such an index yield no links from Routes.
@@ -64,6 +64,15 @@ type Follower struct {
 	confirmed bool // the feed goes on from where the index is
 	down      bool // the source, as far as we know
 	snapshots *snapshotter
+
+	compared  time.Time // when Fallback was last asked whether Source has everything
+	doubted   bool      // Source had not, after doubtedAt
+	doubtedAt int64
+
+	repairDue    bool      // links that are held may be wrong
+	repairFailed time.Time // when reading them again last failed
+	refreshed    int       // place in the table of slugs up to which they were read
+	refreshedOf  int       // places of that table
 }
 
 // Follow makes a Follower of an index. Run starts it.
@@ -95,6 +104,9 @@ func (f *Follower) Run(ctx context.Context) {
 			f.index.ready.Store(true)
 			f.snapshots.consider()
 		}
+		if err == nil {
+			f.repair(ctx)
+		}
 		wake, wait := changed, f.o.Poll
 		if err != nil {
 			backoff = min(max(2*backoff, f.o.Poll), maxBackoff)
@@ -113,8 +125,11 @@ func (f *Follower) Run(ctx context.Context) {
 	}
 }
 
-// start takes over the snapshot, if there is one.
+// start takes over the snapshot, if there is one. Of few links: Source may have lost
+// changes since it was written.
 func (f *Follower) start() {
+	f.needRepair()
+	f.index.behind.Store(true)
 	if f.o.Dir == "" {
 		return
 	}

@@ -36,6 +36,7 @@ type Index struct {
 
 	size   gauges
 	change atomic.Int64 // number of the last change applied
+	behind atomic.Bool  // the Finder may not have all changes up to there
 	ready  atomic.Bool
 }
 

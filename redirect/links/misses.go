@@ -104,7 +104,8 @@ func (m *Misses) unsure() Answer {
 }
 
 // board returns the flight for a slug, which it starts where there is none; nil
-// when there are too many. known tells that the slug is known to lead nowhere.
+// when there are too many, or the answer could be from before what an index of few
+// links knows. known tells that the slug is known to lead nowhere.
 func (m *Misses) board(hash uint64, slug string) (f *flight, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -115,6 +116,10 @@ func (m *Misses) board(hash uint64, slug string) (f *flight, known bool) {
 	}
 	if f = m.flights[hash]; f != nil {
 		return f, false
+	}
+	if m.index.max > 0 && m.index.behind.Load() { // from here on overtake tells
+		m.failed.Add(1)
+		return nil, false
 	}
 	if len(m.flights) >= maxFlights || !m.budget.take(now) {
 		m.refused.Add(1)

@@ -410,3 +410,142 @@ func TestFallback(t *testing.T) {
 		}
 	})
 }
+
+// Redis is behind what the database told: a killed link must not come back from it.
+func TestAKilledLinkIsNotBroughtBackFromBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, f := fewIndex(t, 100), newFinder()
+		m := NewMisses(x, f)
+		first, second := things{newFeed()}, things{newFeed()}
+		l := first.link(1, "killed")
+		second.link(1, "killed")
+		f.set(first.last, l)
+		stop := run(x, FollowerOptions{Source: first, Fallback: second, Finder: f})
+		defer stop()
+		synctest.Wait()
+		gone := *l
+		gone.Deleted = true
+		first.set(func() { first.down = errors.New("redis is behind") })
+		second.add(linkChange(&gone))
+		pass(2 * maxBackoff)
+		if got := m.Ask([]byte("killed")); got != Unsure {
+			t.Errorf("while Redis is behind, the answer is %d", got)
+		}
+		wantUnknown(t, x, "killed")
+		first.set(func() { first.down = nil })
+		first.add(linkChange(&gone))
+		f.set(first.last, &gone)
+		pass(2 * maxBackoff)
+		if got := m.Ask([]byte("killed")); got != Nowhere {
+			t.Errorf("once Redis has it, the answer is %d", got)
+		}
+		wantUnknown(t, x, "killed")
+	})
+}
+
+// Redis lost changes and told of a link as it was before them; the fallback hides
+// that from the feed.
+func TestFewLinksAreReadAgainThoughTheFallbackAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, f := fewIndex(t, 10_000), newFinder()
+		m := NewMisses(x, f)
+		first, second := things{newFeed()}, things{newFeed()}
+		stop := run(x, FollowerOptions{Source: first, Fallback: second, Finder: f})
+		defer stop()
+		synctest.Wait()
+		for n := range uint64(700) {
+			f.set(1, linkRoute(n, 1, 1, fmt.Sprint("link", n)))
+			m.Ask(fmt.Append(nil, "link", n))
+		}
+		gone := linkRoute(4, 1, 1, "link4")
+		gone.Deleted = true
+		f.set(2, gone)
+		first.set(func() { first.down = ErrMissed })
+		f.tell(func() { f.down = true })
+		pass(maxBackoff)
+		first.set(func() { first.down = nil })
+		pass(maxBackoff)
+		wantEntry(t, x, "link5", linkRoute(5, 1, 1, "link5"))
+		f.tell(func() { f.down = false })
+		pass(2 * repairEvery)
+		wantUnknown(t, x, "link4")
+		if held := x.Stats().Links; held != 699 || second.loads != 0 {
+			t.Errorf("%d links are held, the fallback was read %d times", held, second.loads)
+		}
+	})
+}
+
+func TestASnapshotOfFewLinksIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		x, f := fewIndex(t, 100), newFinder()
+		m := NewMisses(x, f)
+		source := things{newFeed()}
+		f.set(1, linkRoute(1, 1, 1, "killed"))
+		f.set(1, linkRoute(2, 1, 1, "stays"))
+		stop := run(x, FollowerOptions{Source: source, Finder: f, Dir: dir})
+		synctest.Wait()
+		m.Ask([]byte("killed"))
+		m.Ask([]byte("stays"))
+		x.change.Add(10) // it is worth another snapshot
+		stop()
+
+		gone := linkRoute(1, 1, 1, "killed")
+		gone.Deleted = true
+		f.set(2, gone)
+		source.set(func() { source.last = x.change.Load() })
+		again := fewIndex(t, 100)
+		stop = run(again, FollowerOptions{Source: source, Finder: f, Dir: dir})
+		defer stop()
+		pass(2 * repairEvery)
+		wantEntry(t, again, "stays", linkRoute(2, 1, 1, "stays"))
+		wantUnknown(t, again, "killed")
+	})
+}
+
+// A source that is read and takes nothing new is found out by the fallback, with few
+// questions.
+func TestASourceThatTakesNothingIsFoundOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, first, second := emptyTestIndex(t, heapMemory), newFeed(), newFeed()
+		l := first.link(1, "killed")
+		second.link(1, "killed")
+		stop := run(x, FollowerOptions{Source: first, Fallback: second})
+		defer stop()
+		synctest.Wait()
+		wantEntry(t, x, "killed", l)
+		second.set(func() { second.asked = 0 })
+		pass(time.Minute)
+		second.set(func() {
+			if second.asked > 31 || second.asked < 10 {
+				t.Errorf("the fallback was asked %d times in a minute", second.asked)
+			}
+		})
+		gone := *l
+		gone.Deleted = true
+		second.add(linkChange(&gone))
+		pass(5*time.Second - 1)
+		wantUnknown(t, x, "killed")
+	})
+}
+
+// What is on its way to Redis is no reason to doubt it.
+func TestASourceThatIsSlowIsNotDoubted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, f := fewIndex(t, 100), newFinder()
+		NewMisses(x, f)
+		first, second := things{newFeed()}, things{newFeed()}
+		stop := run(x, FollowerOptions{Source: first, Fallback: second, Finder: f})
+		defer stop()
+		synctest.Wait()
+		for n := range uint64(100) {
+			second.link(n, fmt.Sprint("link", n))
+			pass(100 * time.Millisecond)
+			if x.behind.Load() {
+				t.Fatal("it is doubted")
+			}
+			first.link(n, fmt.Sprint("link", n))
+			pass(defaultPoll)
+		}
+	})
+}

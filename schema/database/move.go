@@ -185,13 +185,22 @@ func (t *movedTable) copy(ctx context.Context, source *sql.Tx, conn *sql.Conn, c
 	})
 }
 
-// scanRow reads a row of numbers and texts.
+// scanRow reads a row of numbers and texts, these as PostgreSQL can hold them: what
+// is copied and what is compared are the same.
 func scanRow(rows *sql.Rows, columns int) ([]any, error) {
 	values, targets := make([]any, columns), make([]any, columns)
 	for i := range values {
 		targets[i] = &values[i]
 	}
-	return values, rows.Scan(targets...)
+	if err := rows.Scan(targets...); err != nil {
+		return nil, err
+	}
+	for i, value := range values {
+		if text, isText := value.(string); isText {
+			values[i] = storable(text)
+		}
+	}
+	return values, nil
 }
 
 // tableSum is what tells the rows of a table from any others, whatever their order.

@@ -25,6 +25,9 @@ func fillSQLite(t *testing.T, dir string, creators int) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := raw.Exec("INSERT INTO outbox (number, kind, payload) VALUES (1, CAST(x'610062ff63' AS TEXT), '{}')"); err != nil { // PostgreSQL holds no such text
+		t.Fatal(err)
+	}
 	if _, err := raw.Exec("UPDATE counters SET value = 4711 WHERE name = 'link'"); err != nil {
 		t.Fatal(err)
 	}

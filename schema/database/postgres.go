@@ -64,6 +64,17 @@ func (db *DB) openPostgres(dsn string) error {
 	return nil
 }
 
+// whenSilent are what PostgreSQL is asked to do when this process's machine is gone
+// without a word: to give up the connection within half a minute, and with it the
+// transaction that all other writers wait for. By itself it waits for two hours. A
+// data source may say otherwise; an empty value leaves one to the server.
+var whenSilent = map[string]string{
+	"tcp_keepalives_idle":     "10", // s
+	"tcp_keepalives_interval": "5",  // s
+	"tcp_keepalives_count":    "4",
+	"tcp_user_timeout":        "30000", // ms
+}
+
 // readDSN reads a data source and how many connections it allows.
 func readDSN(dsn string) (config *pgx.ConnConfig, conns int, err error) {
 	if config, err = pgx.ParseConfig(dsn); err != nil {
@@ -78,6 +89,13 @@ func readDSN(dsn string) (config *pgx.ConnConfig, conns int, err error) {
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "tributary"
+	}
+	for name, value := range whenSilent {
+		if given, isGiven := config.RuntimeParams[name]; !isGiven {
+			config.RuntimeParams[name] = value
+		} else if given == "" {
+			delete(config.RuntimeParams, name)
+		}
 	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	config.DialFunc = dialer().DialContext
@@ -185,13 +203,24 @@ func (d dialect) args(args []any) []any {
 	given := args
 	for i, arg := range given {
 		text, isText := arg.(string)
-		if !isText || utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 {
+		if !isText || holds(text) {
 			continue
 		}
 		if &args[0] == &given[0] { // they are the caller's
 			args = slices.Clone(given)
 		}
-		args[i] = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
+		args[i] = storable(text)
 	}
 	return args
+}
+
+// holds reports whether PostgreSQL can store a text as it is.
+func holds(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }
+
+// storable is a text as PostgreSQL can store it.
+func storable(text string) string {
+	if holds(text) {
+		return text
+	}
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
 }

@@ -68,7 +68,7 @@ func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *Tx) er
 	}
 	for try := 1; ; try++ {
 		tx, err := db.run(context.WithoutCancel(ctx), db.writer, nil, &Tx{db: db, prepared: db.writes, writable: true}, do)
-		if undone(err) && try < maxTries {
+		if Undone(err) && try < maxTries {
 			time.Sleep(rand.N(time.Duration(try) * 5 * time.Millisecond)) // so that both do not meet again
 			continue
 		}
@@ -132,7 +132,7 @@ func (tx *Tx) nested(ctx context.Context, do func(context.Context, *Tx) error) e
 	}
 	if err := do(ctx, tx); err != nil {
 		tx.committed = tx.committed[:hooks]
-		if undone(err) {
+		if Undone(err) {
 			tx.doomed = err
 		}
 		if _, undo := tx.sql.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+savepoint); undo != nil {

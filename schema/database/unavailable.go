@@ -58,9 +58,10 @@ func Unavailable(err error) bool {
 	return errors.As(err, &lost) || errors.As(err, &network)
 }
 
-// undone reports whether PostgreSQL has undone a transaction for the sake of
-// another, so that the same may be tried again.
-func undone(err error) bool {
+// Undone reports whether PostgreSQL has undone a transaction for the sake of
+// another (a deadlock, a serialization failure), so that the same may be tried
+// again. Write does so: what runs inside of one returns such an error.
+func Undone(err error) bool {
 	state, answered := stateOf(err)
 	return answered && (state == stateSerializationFailure || state == stateDeadlock)
 }

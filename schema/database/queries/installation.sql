@@ -4,6 +4,9 @@ INSERT INTO installation (name, fingerprint, at_ms) VALUES ($1, $2, $3) ON CONFL
 -- name: installation.all
 SELECT name, fingerprint FROM installation
 
+-- name: installation.forget
+DELETE FROM installation WHERE name = $1
+
 -- name: node.beat
 INSERT INTO nodes (id, machine, roles, seen_ms, clicks_waiting, reports_waiting, clicks_through_ms, reports_through_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

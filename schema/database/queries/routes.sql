@@ -16,3 +16,7 @@ FROM links WHERE changed > $1 ORDER BY changed LIMIT $2
 SELECT changed, number, concat_ws(' ', vanity, disabled, '0', id, slug, task_id, post_id,
   campaign_id, creator_id, advertiser_id, platform, currency, destination), options
 FROM links WHERE number > $1 AND archived_at_ms = 0 ORDER BY number LIMIT $2
+
+-- name: route.last
+SELECT coalesce(max(changed), 0) FROM (SELECT max(changed) AS changed FROM advertisers
+  UNION ALL SELECT max(changed) FROM campaigns UNION ALL SELECT max(changed) FROM links) AS latest
