@@ -59,7 +59,7 @@ func (b *bench) predictRedirects(ctx context.Context) error {
 		one := capacity.Installation{Trackers: 1, TrackerCores: 1}
 		waits := capacity.Redirects(c, capacity.Tracker{
 			Cores: 1, Pauses: c.ServerPauses, RoundTripMicros: c.RoundTripMicros,
-			Client: &capacity.Client{Pauses: c.GeneratorPauses, Micros: c.GeneratorMicros},
+			Client: &capacity.Client{Pauses: c.GeneratorPauses},
 		}, rate, 1)
 		label := fmt.Sprintf("one core at %.0f redirects/s", rate)
 		b.predicted(label+", core in use", "%", 100*one.RedirectShare(c, rate), used[0]/float64(run.Answered)*run.AnsweredPerSecond/1e4)
