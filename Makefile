@@ -17,7 +17,7 @@ build: assets ## build bin/tributary
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tributary ./cmd/tributary
 
 test: assets test-deps ## run every test
-	go test -timeout 10m -p 3 -parallel 4 ./... # much of it waits for processes and disks
+	go test -timeout 10m -parallel 4 ./... # much of it waits for processes and disks
 
 lint: assets ## gofmt, vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
