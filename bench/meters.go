@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -33,23 +32,13 @@ func cpuOfFamily(pid int) (time.Duration, error) {
 		}
 		own += time.Duration(n) * 10 * time.Millisecond
 	}
-	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	children, err := childrenOf(pid)
 	if err != nil {
 		return 0, err
 	}
-	for _, list := range lists {
-		children, err := os.ReadFile(list)
-		if err != nil {
-			continue // the thread has ended
-		}
-		for _, child := range strings.Fields(string(children)) {
-			id, err := strconv.Atoi(child)
-			if err != nil {
-				return 0, err
-			}
-			if used, err := cpuTime(id); err == nil { // one that ended now is counted as buried
-				own += used
-			}
+	for _, child := range children {
+		if used, err := cpuTime(child); err == nil { // one that ended now is counted as buried
+			own += used
 		}
 	}
 	return own, nil

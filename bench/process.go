@@ -127,28 +127,40 @@ func residentBytes(pid int) (int64, error) {
 		return 0, err
 	}
 	total := pages * int64(os.Getpagesize())
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // a child belongs to the thread that forked it
+	children, err := childrenOf(pid)
 	if err != nil {
 		return 0, err
 	}
+	for _, child := range children {
+		below, err := residentBytes(child)
+		if err != nil {
+			return 0, err
+		}
+		total += below
+	}
+	return total, nil
+}
+
+// childrenOf names the living children of a process.
+func childrenOf(pid int) (children []int, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // a child belongs to the thread that forked it
+	if err != nil {
+		return nil, err
+	}
 	for _, list := range threads {
-		children, err := os.ReadFile(list)
+		content, err := os.ReadFile(list)
 		if err != nil {
 			continue // the thread has ended
 		}
-		for _, child := range strings.Fields(string(children)) {
+		for _, child := range strings.Fields(string(content)) {
 			id, err := strconv.Atoi(child)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
-			below, err := residentBytes(id)
-			if err != nil {
-				return 0, err
-			}
-			total += below
+			children = append(children, id)
 		}
 	}
-	return total, nil
+	return children, nil
 }
 
 // cpuTime is what a process has used of its cores so far, in its own code and in

@@ -59,8 +59,20 @@ func auditServed(ctx context.Context, dataDir string, out io.Writer) error {
 	return tellAudit(out, &found)
 }
 
+// auditPatience is how long an audit beside a process that has just started waits
+// for ClickHouse, which is not what serving waits for.
+const auditPatience = time.Minute
+
 // answerAudit audits for a verb beside the process.
 func (a *app) answerAudit(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-a.migrated:
+	case <-r.Context().Done():
+		return
+	case <-time.After(auditPatience):
+		answerControl(w, nil, errors.New("ClickHouse is not ready, and without it nothing can be compared: see the log of the process that serves the data directory"))
+		return
+	}
 	found, err := a.Audit(r.Context())
 	answerControl(w, found, err)
 }
