@@ -285,7 +285,7 @@ func (w *writing) creditInquiry(ctx context.Context, q *Inquiry) (*ActionRecord,
 	switch {
 	case record == nil:
 		if record, err = w.insertConversion(ctx, report, conversion, decision); err == nil {
-			w.ended(report.Kind, Accepted)
+			w.ended(report.Kind, Accepted, "")
 			err = w.keepOutcomes(ctx, logInquiries)
 		}
 	case !record.Attributed:

@@ -19,11 +19,11 @@ const (
 // order: accepted, and no conversion of its own.
 const upgraded = "upgraded"
 
-// An outcome is what reports of a kind ended as.
-type outcome struct{ kind, outcome string }
+// An outcome is what reports of a kind ended as, and the code of why they were refused.
+type outcome struct{ kind, outcome, code string }
 
 // ended counts a report of this writing.
-func (w *writing) ended(kind, how string) {
+func (w *writing) ended(kind, how, code string) {
 	switch kind {
 	case attribution.ReportConversion, attribution.ReportRefund, attribution.ReportLanding:
 	default:
@@ -32,15 +32,15 @@ func (w *writing) ended(kind, how string) {
 	if w.outcomes == nil {
 		w.outcomes = map[outcome]int64{}
 	}
-	w.outcomes[outcome{kind, how}]++
+	w.outcomes[outcome{kind, how, code}]++
 }
 
 // keepOutcomes adds what was counted to a log's tallies.
 func (w *writing) keepOutcomes(ctx context.Context, log string) error {
 	for _, key := range slices.SortedFunc(maps.Keys(w.outcomes), func(a, b outcome) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.outcome, b.outcome))
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.code, b.code))
 	}) {
-		if _, err := w.Exec(ctx, "ledger.count_reports", log, key.kind, key.outcome, w.outcomes[key]); err != nil {
+		if _, err := w.Exec(ctx, "ledger.count_reports", log, key.kind, key.outcome, key.code, w.outcomes[key]); err != nil {
 			return err
 		}
 	}

@@ -116,13 +116,13 @@ func (w *writing) settle(ctx context.Context, report *attribution.Report, keep b
 	}
 	problem, refused := attribution.AsProblem(err)
 	if !refused {
-		w.ended(report.Kind, cmp.Or(result.outcome, result.Status))
+		w.ended(report.Kind, cmp.Or(result.outcome, result.Status), "")
 		return result, err
 	}
 	if result.Status == "" {
 		result.Status = Rejected
 	}
-	w.ended(report.Kind, result.Status)
+	w.ended(report.Kind, result.Status, problem.Code)
 	result.Code, result.Reason = problem.Code, problem.Error()
 	if !keep {
 		return result, nil

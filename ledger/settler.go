@@ -237,7 +237,7 @@ func (l *Ledger) settleOne(ctx context.Context, log string, report *attribution.
 	result = Settled{ReceiptID: report.ReceiptID, OrderID: report.Fields.OrderID, Status: Rejected, Code: CodeUnsettleable,
 		Reason: "the ledger stumbled over this report: " + failed.Error(), Actions: []ActionBrief{}}
 	return result, l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) error {
-		w.ended(report.Kind, Rejected)
+		w.ended(report.Kind, Rejected, CodeUnsettleable)
 		return errors.Join(w.quarantine(ctx, report, result), w.keepOutcomes(ctx, log))
 	})
 }

@@ -33,6 +33,7 @@ type ReportTotal struct {
 	Log     string // a log's identity; "quarantine" for replays, "inquiries" for orders a creator missed
 	Kind    string // conversion, refund, landing or other
 	Outcome string // accepted, upgraded, duplicate, conflict or rejected
+	Code    string // of why they were refused, of those in conflict and rejected
 	Reports int64
 }
 
@@ -91,6 +92,9 @@ func (l *Ledger) totals(ctx context.Context, begun chan<- struct{}) (*Totals, er
 		if err := t.readReports(ctx, tx); err != nil {
 			return err
 		}
+		if err := tx.Row(ctx, "ledger.quarantined_count").Scan(&t.Kept); err != nil {
+			return fmt.Errorf("ledger: counting the quarantine: %w", err)
+		}
 		close(begun)
 		for query, into := range map[string]*map[TotalKey]Total{
 			"ledger.action_totals": &t.Actions, "ledger.conversion_totals": &t.Conversions,
@@ -115,25 +119,19 @@ func (l *Ledger) totals(ctx context.Context, begun chan<- struct{}) (*Totals, er
 func (t *Totals) readReports(ctx context.Context, tx *database.Tx) error {
 	if err := read(ctx, tx, "ledger.report_tallies", func(row scanner) error {
 		var r ReportTotal
-		err := row.Scan(&r.Log, &r.Kind, &r.Outcome, &r.Reports)
+		err := row.Scan(&r.Log, &r.Kind, &r.Outcome, &r.Code, &r.Reports)
 		t.Reports = append(t.Reports, r)
 		return err
 	}); err != nil {
 		return err
 	}
-	if err := read(ctx, tx, "ledger.positions", func(row scanner) error {
+	return read(ctx, tx, "ledger.positions", func(row scanner) error {
 		var log string
 		var through int64
 		err := row.Scan(&log, &through)
 		t.Positions[log] = uint64(through)
 		return err
-	}); err != nil {
-		return err
-	}
-	if err := tx.Row(ctx, "ledger.quarantined_count").Scan(&t.Kept); err != nil {
-		return fmt.Errorf("ledger: counting the quarantine: %w", err)
-	}
-	return nil
+	})
 }
 
 // EndedReports returns how reports ended and how far each log is settled, on one

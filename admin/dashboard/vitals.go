@@ -72,7 +72,8 @@ type StoreVitals struct {
 // quarantined. Expired ones were stored until retention let them go.
 type Books struct {
 	Received, Stored, Expired, Spooled, Quarantined uint64
-	Failed                                          string // why it cannot be added up now
+	Reasons                                         map[string]uint64 // why they are in quarantine
+	Failed                                          string            // why it cannot be added up now
 }
 
 // Missing is what is received and nowhere; negative where more is found than was
@@ -85,7 +86,8 @@ func (b Books) Missing() int64 {
 // accepted + duplicates + conflicts + rejected + waiting to be settled.
 type ReportBooks struct {
 	Received, Accepted, Duplicate, Conflict, Rejected, Waiting uint64
-	Failed                                                     string // why it cannot be added up now
+	Reasons                                                    map[string]uint64 // why they were refused: the codes of those in conflict and rejected
+	Failed                                                     string            // why it cannot be added up now
 }
 
 // Missing is what is received and nowhere, like that of Books.

@@ -25,7 +25,11 @@ type account struct {
 	log      string
 	received uint64
 	places   map[string]uint64
+	refused  map[refusal]uint64 // what of some places is there for which reason
 }
+
+// A refusal is why records are in a place where nobody wanted them.
+type refusal struct{ place, reason string }
 
 // unaccounted is how many records are nowhere; negative, how many are in two places.
 func (a account) unaccounted() float64 {
@@ -42,9 +46,13 @@ func (a *app) clicksAccount(ctx context.Context) (account, error) {
 	if b.Failed != "" {
 		return account{}, errors.New(b.Failed)
 	}
-	return account{"clicks", b.Received, map[string]uint64{
+	found := account{"clicks", b.Received, map[string]uint64{
 		"stored": b.Stored, "expired": b.Expired, "spooled": b.Spooled, "quarantined": b.Quarantined,
-	}}, nil
+	}, map[refusal]uint64{}}
+	for reason, n := range b.Reasons {
+		found.refused[refusal{"quarantined", reason}] = n
+	}
+	return found, nil
 }
 
 // reportsAccount is of everything merchants reported here: how it ended, or that it
@@ -56,18 +64,24 @@ func (a *app) reportsAccount(ctx context.Context) (account, error) {
 	}
 	log, received := a.reports.Identity(), a.reports.Stats().Appended // read after how far it is settled
 	places := map[string]uint64{ledger.Accepted: 0, ledger.Duplicate: 0, ledger.Conflict: 0, ledger.Rejected: 0, "spooled": received - min(received, positions[log])}
+	refused := map[refusal]uint64{}
 	for i := range reports {
-		if r := &reports[i]; r.Log == log {
-			places[r.Outcome] += uint64(r.Reports)
+		r := &reports[i]
+		if r.Log != log {
+			continue
+		}
+		places[r.Outcome] += uint64(r.Reports)
+		if r.Refused() {
+			refused[refusal{r.Outcome, r.Code}] += uint64(r.Reports)
 		}
 	}
-	return account{"conversions", received, places}, nil
+	return account{"conversions", received, places, refused}, nil
 }
 
 // An accountMeter tells where every record is, counted in the stores themselves.
 type accountMeter struct {
-	records, missing *prometheus.Desc
-	count            []func(context.Context) (account, error)
+	records, refused, missing *prometheus.Desc
+	count                     []func(context.Context) (account, error)
 
 	mu       sync.Mutex
 	next     time.Time // when it is counted again
@@ -79,6 +93,9 @@ func newAccountMeter(count ...func(context.Context) (account, error)) *accountMe
 		records: prometheus.NewDesc("tributary_records",
 			"Records of a log by where they are, counted in the stores every 5 seconds at most. Place received is every record the log ever took: the sum of the other places. Left out while a store does not answer.",
 			[]string{"log", "place"}, nil),
+		refused: prometheus.NewDesc("tributary_records_refused",
+			"Of tributary_records, those in the places quarantined, conflict and rejected, by the typed reason.",
+			[]string{"log", "place", "reason"}, nil),
 		missing: prometheus.NewDesc("tributary_records_unaccounted",
 			"Received records that are in no other place, or, negative, in two. Not 0 for a moment while records move; not 0 for minutes: run tributary audit.",
 			[]string{"log"}, nil),
@@ -88,6 +105,7 @@ func newAccountMeter(count ...func(context.Context) (account, error)) *accountMe
 // Describe implements prometheus.Collector.
 func (m *accountMeter) Describe(to chan<- *prometheus.Desc) {
 	to <- m.records
+	to <- m.refused
 	to <- m.missing
 }
 
@@ -98,6 +116,9 @@ func (m *accountMeter) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(m.records, prometheus.GaugeValue, float64(a.received), a.log, "received")
 		for place, n := range a.places {
 			to <- prometheus.MustNewConstMetric(m.records, prometheus.GaugeValue, float64(n), a.log, place)
+		}
+		for why, n := range a.refused {
+			to <- prometheus.MustNewConstMetric(m.refused, prometheus.GaugeValue, float64(n), a.log, why.place, why.reason)
 		}
 	}
 }

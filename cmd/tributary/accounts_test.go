@@ -18,16 +18,25 @@ func TestMetricsAccountForEverything(t *testing.T) {
 	for range 3 {
 		a.click(link, phone)
 	}
+	order := map[string]any{"event": "sale", "order_id": "A-1", "amount": "10", "currency": "USD"}
+	a.sold(link["advertiser_id"].(string), order)
+	a.sold(link["advertiser_id"].(string), order)
+	order["amount"] = "11"
+	a.sold(link["advertiser_id"].(string), order)
 	a.drained()
 	eventually(t, func() error { // they are counted every 5 seconds at most
 		for sample, want := range map[string]float64{
-			`tributary_records{log="clicks",place="received"}`:      3,
-			`tributary_records{log="clicks",place="stored"}`:        3,
-			`tributary_records{log="clicks",place="spooled"}`:       0,
-			`tributary_records{log="clicks",place="quarantined"}`:   0,
-			`tributary_records{log="conversions",place="received"}`: 0,
-			`tributary_records_unaccounted{log="clicks"}`:           0,
-			`tributary_records_unaccounted{log="conversions"}`:      0,
+			`tributary_records{log="clicks",place="received"}`:                                      3,
+			`tributary_records{log="clicks",place="stored"}`:                                        3,
+			`tributary_records{log="clicks",place="spooled"}`:                                       0,
+			`tributary_records{log="clicks",place="quarantined"}`:                                   0,
+			`tributary_records{log="conversions",place="received"}`:                                 3,
+			`tributary_records{log="conversions",place="accepted"}`:                                 1,
+			`tributary_records{log="conversions",place="duplicate"}`:                                1,
+			`tributary_records{log="conversions",place="conflict"}`:                                 1,
+			`tributary_records_refused{log="conversions",place="conflict",reason="order_conflict"}`: 1,
+			`tributary_records_unaccounted{log="clicks"}`:                                           0,
+			`tributary_records_unaccounted{log="conversions"}`:                                      0,
 		} {
 			if got, err := a.metric(sample); err != nil || got != want {
 				return fmt.Errorf("%s is %v (%v), want %v", sample, got, err, want)
@@ -46,9 +55,9 @@ func TestAccountMeterShowsWhatIsMissing(t *testing.T) {
 	}
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(newAccountMeter(
-		is(account{"short", 10, map[string]uint64{"stored": 7, "spooled": 2}}, nil),
-		is(account{"long", 10, map[string]uint64{"stored": 7, "spooled": 5}}, nil),
-		is(account{"unknown", 10, nil}, errors.New("it is down")),
+		is(account{"short", 10, map[string]uint64{"stored": 7, "spooled": 2}, nil}, nil),
+		is(account{"long", 10, map[string]uint64{"stored": 7, "spooled": 5}, nil}, nil),
+		is(account{log: "unknown", received: 10}, errors.New("it is down")),
 	))
 	families, err := registry.Gather()
 	if err != nil {

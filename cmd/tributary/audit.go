@@ -270,7 +270,11 @@ func (b *books) received(ended []ledger.ReportTotal, positions map[string]uint64
 	for i := range ended {
 		if r := &ended[i]; r.Log == log {
 			settled += uint64(r.Reports)
-			said += fmt.Sprintf("%ss %s %d + ", r.Kind, r.Outcome, r.Reports)
+			how := r.Outcome
+			if r.Code != "" {
+				how += " (" + r.Code + ")"
+			}
+			said += fmt.Sprintf("%ss %s %d + ", r.Kind, how, r.Reports)
 		}
 	}
 	position := positions[log]

@@ -125,6 +125,7 @@ func (w *watch) books(ctx context.Context) dashboard.Books {
 		b.Failed = fmt.Sprintf("the quarantine cannot be read: %v", err)
 		return b
 	}
+	b.Reasons = quarantined
 	for n := range maps.Values(quarantined) {
 		b.Quarantined += n
 	}
@@ -138,7 +139,11 @@ func (w *watch) ended(ctx context.Context) dashboard.ReportBooks {
 	if err != nil {
 		return dashboard.ReportBooks{Failed: "the database does not answer"}
 	}
-	return dashboard.ReportBooks{Received: a.received, Accepted: a.places[ledger.Accepted], Duplicate: a.places[ledger.Duplicate],
+	reasons := map[string]uint64{}
+	for refused, n := range a.refused {
+		reasons[refused.reason] += n
+	}
+	return dashboard.ReportBooks{Received: a.received, Reasons: reasons, Accepted: a.places[ledger.Accepted], Duplicate: a.places[ledger.Duplicate],
 		Conflict: a.places[ledger.Conflict], Rejected: a.places[ledger.Rejected], Waiting: a.places["spooled"]}
 }
 

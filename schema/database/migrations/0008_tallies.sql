@@ -4,6 +4,7 @@ CREATE TABLE report_tallies (
   log     TEXT NOT NULL,
   kind    TEXT NOT NULL, -- conversion, refund, landing, other
   outcome TEXT NOT NULL, -- accepted, upgraded, duplicate, conflict, rejected
+  code    TEXT NOT NULL, -- the typed reason of one that was refused
   reports BIGINT NOT NULL,
-  PRIMARY KEY (log, kind, outcome)
+  PRIMARY KEY (log, kind, outcome, code)
 );

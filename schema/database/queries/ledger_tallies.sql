@@ -1,9 +1,9 @@
 -- name: ledger.count_reports
-INSERT INTO report_tallies (log, kind, outcome, reports) VALUES ($1, $2, $3, $4)
-ON CONFLICT (log, kind, outcome) DO UPDATE SET reports = report_tallies.reports + excluded.reports
+INSERT INTO report_tallies (log, kind, outcome, code, reports) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (log, kind, outcome, code) DO UPDATE SET reports = report_tallies.reports + excluded.reports
 
 -- name: ledger.report_tallies
-SELECT log, kind, outcome, reports FROM report_tallies ORDER BY log, kind, outcome
+SELECT log, kind, outcome, code, reports FROM report_tallies ORDER BY log, kind, outcome, code
 
 -- name: ledger.positions
 SELECT log, through FROM settled
