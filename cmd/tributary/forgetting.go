@@ -11,12 +11,16 @@ import (
 // auditLogYears is how long it is known who changed what: as long as books are kept.
 const auditLogYears = 7
 
+// goneNodeDays is how long nodes are listed that stopped with nothing left.
+const goneNodeDays = 30
+
 // forgetEvery is how often what is kept for a time only is looked at; at the start of
 // a node it is not known yet which one leads.
 const forgetEvery = time.Hour
 
 // forgetOld forgets what was kept long enough: the contents of both quarantines
-// after the retention of clicks, the audit log after auditLogYears. Webhook
+// after the retention of clicks, the audit log after auditLogYears, nodes that are gone
+// after goneNodeDays. Webhook
 // deliveries, notifications, e-mails, sessions and kept answers go by themselves. Each
 // node has a quarantine of clicks of its own; what is in SQL one node forgets, and two
 // may: what is gone is gone.
@@ -36,6 +40,9 @@ func (a *app) forgetOld(ctx context.Context) {
 func (a *app) forget(ctx context.Context, now time.Time) error {
 	if a.leads() {
 		if _, err := a.things.ForgetAuditLog(ctx, attribution.InstantOf(now.AddDate(-auditLogYears, 0, 0))); err != nil {
+			return err
+		}
+		if err := forgetGoneNodes(ctx, a.db, now.AddDate(0, 0, -goneNodeDays)); err != nil {
 			return err
 		}
 	}

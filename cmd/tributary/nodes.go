@@ -64,6 +64,16 @@ func allNodes(ctx context.Context, db database.Reader) (nodes []node, err error)
 	return nodes, nil
 }
 
+// forgetGoneNodes takes nodes off the list that stopped with nothing left before a
+// time: machines that come and go with the load leave many. One that begins again
+// is on it again.
+func forgetGoneNodes(ctx context.Context, db *database.DB, before time.Time) error {
+	return db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
+		_, err := tx.Exec(ctx, "node.forget_gone", int64(nothingLeft), before.UnixMilli())
+		return err
+	})
+}
+
 // neighbours know the other nodes, as of a second ago. How far clicks and money
 // reach is how far the node has handed them on that is furthest behind; one that was
 // lost holds that back until its disk is drained or it is forgotten, because nobody

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
 	"tributary/ingest/spool"
+	"tributary/schema/database"
+	"tributary/schema/database/databasetest"
 )
 
 // TestFiguresReachAsFarAsTheNodeFurthestBehind is about what others told.
@@ -60,5 +64,41 @@ func TestExpiredClicksOfOneOfSeveralNodes(t *testing.T) {
 		if got := expiredOf(stats, c.accounted, c.others, c.all, c.summed); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+// TestGoneNodesAreForgotten: only those that stopped with nothing left, and long ago.
+func TestGoneNodesAreForgotten(t *testing.T) {
+	t.Parallel()
+	db := databasetest.Open(t)
+	now := time.UnixMilli(1_800_000_000_000)
+	old, recent := now.Add(-time.Hour).UnixMilli(), now.Add(time.Hour).UnixMilli()
+	for _, n := range []node{
+		{ID: "gone long ago", SeenMs: old, ClicksThroughMs: nothingLeft, ReportsThroughMs: nothingLeft},
+		{ID: "gone just now", SeenMs: recent, ClicksThroughMs: nothingLeft, ReportsThroughMs: nothingLeft},
+		{ID: "lost with reports", SeenMs: old, ClicksThroughMs: nothingLeft, ReportsThroughMs: 7},
+		{ID: "lost with clicks", SeenMs: old, ClicksThroughMs: 7, ReportsThroughMs: nothingLeft},
+	} {
+		err := db.Write(t.Context(), func(ctx context.Context, tx *database.Tx) error {
+			_, err := tx.Exec(ctx, "node.beat", n.ID, "machine", "tracker", n.SeenMs, 0, 0, n.ClicksThroughMs, n.ReportsThroughMs)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := forgetGoneNodes(t.Context(), db, now); err != nil {
+		t.Fatal(err)
+	}
+	left, err := allNodes(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, n := range left {
+		ids = append(ids, n.ID)
+	}
+	if want := []string{"gone just now", "lost with clicks", "lost with reports"}; !slices.Equal(ids, want) {
+		t.Errorf("left are %q, want %q", ids, want)
 	}
 }

@@ -19,3 +19,6 @@ SELECT id, machine, roles, seen_ms, clicks_waiting, reports_waiting, clicks_thro
 
 -- name: node.forget
 DELETE FROM nodes WHERE id = $1
+
+-- name: node.forget_gone
+DELETE FROM nodes WHERE clicks_through_ms = $1 AND reports_through_ms = $1 AND seen_ms < $2
