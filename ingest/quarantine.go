@@ -165,6 +165,14 @@ func (q *Quarantine) Counts() map[string]uint64 {
 	return maps.Clone(q.counts)
 }
 
+// Ever is how many entries were ever put here, replayed ones too: their records are
+// still on the disk.
+func (q *Quarantine) Ever() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.nextID - 1
+}
+
 // List returns the entries a filter chooses, in the order they came. next is
 // the After of the following page, 0 at the end.
 func (q *Quarantine) List(ctx context.Context, filter QuarantineFilter) (entries []QuarantineEntry, next uint64, err error) {

@@ -12,7 +12,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"tributary/attribution"
-	"tributary/ingest"
 	"tributary/schema"
 	"tributary/schema/database"
 )
@@ -121,7 +120,7 @@ func (s *Service) findClicks(ctx context.Context, e *Erasure) error {
 		return err
 	}
 	visits, err := s.visits(ctx, e, nil)
-	if err != nil || len(visits) == 0 {
+	if err != nil {
 		return err
 	}
 	e.clicks = append(e.clicks, visits...)
@@ -131,7 +130,12 @@ func (s *Service) findClicks(ctx context.Context, e *Erasure) error {
 				return err
 			}
 		}
-		e.Found["clicks"] = max(e.Found["clicks"], int64(len(visits)))
+		if len(visits) > 0 {
+			e.Found["clicks"] = max(e.Found["clicks"], int64(len(visits)))
+		}
+		if _, err := tx.Exec(ctx, "erasure.clicks_found", e.ID); err != nil {
+			return err
+		}
 		return keepFound(ctx, tx, e)
 	})
 }
@@ -150,38 +154,6 @@ func (s *Service) keptClicks(ctx context.Context, e *Erasure) (err error) {
 		e.clicks = append(e.clicks, id)
 	}
 	return rows.Err()
-}
-
-// eraseQuarantinedClicks empties click records that ClickHouse did not take, and
-// removes those that cannot be read but have one of the click ids in them.
-func (s *Service) eraseQuarantinedClicks(ctx context.Context, e *Erasure) error {
-	visitors, known := map[uint64]bool{}, map[string]bool{}
-	if _, err := s.visits(ctx, e, visitors); err != nil {
-		return err
-	}
-	for _, id := range e.clicks {
-		known[id] = true
-	}
-	changed, err := s.o.Quarantine.Rewrite(ctx, func(entry *ingest.QuarantineEntry) bool {
-		var click attribution.Click
-		if attribution.DecodeClick(entry.Record, &click) != nil {
-			if !slices.ContainsFunc(e.clicks, func(id string) bool { return bytes.Contains(entry.Record, []byte(id)) }) {
-				return false
-			}
-			entry.Record, entry.Detail = []byte{}, "erased"
-			return true
-		}
-		if !known[string(click.ID)] && !visitors[click.Visitor] || click.Visitor == 0 && len(click.Network) == 0 && len(click.UserAgent) == 0 {
-			return false
-		}
-		empty(&click)
-		entry.Record, entry.Detail = attribution.AppendClick(nil, &click), ""
-		return true
-	})
-	if changed > 0 {
-		e.Found["quarantined_clicks"] += int64(changed)
-	}
-	return err
 }
 
 // empty leaves of a click what figures are made of.

@@ -19,5 +19,6 @@
 //     says that somebody was erased, not who.
 //
 // service.go is the order of the steps, ledger.go and texts.go what is in SQL,
-// clicks.go what is in ClickHouse and in quarantined click records.
+// clicks.go what is in ClickHouse, quarantines.go what is in click records that were
+// put aside, on every node.
 package erasures

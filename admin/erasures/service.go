@@ -28,10 +28,11 @@ type Options struct {
 	// Still runs do while nothing is being copied from the ledger to ClickHouse: what
 	// was read before is stored, what is read later was read after do.
 	Still func(do func() error) error
-	// Shipped returns once every click recorded before the call is in ClickHouse or
-	// in quarantine.
+	// Shipped returns once every click recorded before the call, on any node, is in
+	// ClickHouse or in quarantine.
 	Shipped    func(context.Context) error
-	Quarantine Quarantine
+	Quarantine Quarantine // of this node
+	Node       string     // this one's id
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -206,6 +207,7 @@ func (s *Service) steps() []step {
 		{"wait for clicks", s.awaitClicks},
 		{"find clicks", s.findClicks},
 		{"rewrite quarantined clicks", s.eraseQuarantinedClicks},
+		{"wait for other nodes", s.awaitNodes},
 		{"empty clicks", s.eraseClicks},
 		{"rename conversions", s.eraseConversions},
 		{"look again", s.finish},
@@ -310,8 +312,10 @@ func (s *Service) finish(ctx context.Context, e *Erasure) error {
 		if err := keepFound(ctx, tx, e); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "erasure.forget_clicks", e.ID); err != nil {
-			return err
+		for _, forget := range []string{"erasure.forget_clicks", "erasure.forget_nodes"} {
+			if _, err := tx.Exec(ctx, forget, e.ID); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(ctx, "erasure.done", e.ID, s.o.Now().UnixMilli())
 		return err

@@ -118,7 +118,7 @@ func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
 	a := newApp(o, c)
 	for _, start := range []func(context.Context, appConfig) error{
 		a.openDataDir, a.openClock, a.listen, a.openCatalog, a.checkSecrets, a.openFleet, a.meetNodes, a.followClickKeys, a.ensureAdminKey, a.openShipping, a.openClicks, a.openReports, a.openClickHouse,
-		a.ship, a.keepMeetingNodes, a.lead, a.copyLedger, a.settle, a.tell, a.openTracker, a.openReclassifier, a.seedDemo, a.serveControl, a.serveAdmin, a.serveTracker,
+		a.ship, a.eraseBeside, a.keepMeetingNodes, a.lead, a.copyLedger, a.settle, a.tell, a.openTracker, a.openReclassifier, a.seedDemo, a.serveControl, a.serveAdmin, a.serveTracker,
 	} {
 		if err := start(ctx, c); err != nil {
 			return nil, errors.Join(err, a.stop())

@@ -200,7 +200,7 @@ func (a *app) beat(ctx context.Context, stopped bool) error {
 	if a.shipper != nil {
 		clicks, reports = a.shipper.DataThrough(now).UnixMilli(), now.Add(-a.unsettledFor()).UnixMilli()
 	}
-	left := a.left()
+	left, quarantined := a.left(), a.quarantine.Ever()
 	switch {
 	case stopped && left.none():
 		clicks, reports = nothingLeft, nothingLeft
@@ -208,7 +208,7 @@ func (a *app) beat(ctx context.Context, stopped bool) error {
 		return nil
 	}
 	return a.db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
-		_, err := tx.Exec(ctx, "node.beat", a.clicks.Identity(), machineName(), a.options.roles(), now.UnixMilli(), int64(left.Clicks), int64(left.Reports), clicks, reports)
+		_, err := tx.Exec(ctx, "node.beat", a.clicks.Identity(), machineName(), a.options.roles(), now.UnixMilli(), int64(left.Clicks), int64(left.Reports), clicks, reports, int64(quarantined))
 		return err
 	})
 }

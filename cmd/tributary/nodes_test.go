@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,9 +79,10 @@ func TestGoneNodesAreForgotten(t *testing.T) {
 		{ID: "gone just now", SeenMs: recent, ClicksThroughMs: nothingLeft, ReportsThroughMs: nothingLeft},
 		{ID: "lost with reports", SeenMs: old, ClicksThroughMs: nothingLeft, ReportsThroughMs: 7},
 		{ID: "lost with clicks", SeenMs: old, ClicksThroughMs: 7, ReportsThroughMs: nothingLeft},
+		{ID: "gone with a quarantine", SeenMs: old, ClicksThroughMs: nothingLeft, ReportsThroughMs: nothingLeft},
 	} {
 		err := db.Write(t.Context(), func(ctx context.Context, tx *database.Tx) error {
-			_, err := tx.Exec(ctx, "node.beat", n.ID, "machine", "tracker", n.SeenMs, 0, 0, n.ClicksThroughMs, n.ReportsThroughMs)
+			_, err := tx.Exec(ctx, "node.beat", n.ID, "machine", "tracker", n.SeenMs, 0, 0, n.ClicksThroughMs, n.ReportsThroughMs, strings.Count(n.ID, "quarantine"))
 			return err
 		})
 		if err != nil {
@@ -98,7 +100,7 @@ func TestGoneNodesAreForgotten(t *testing.T) {
 	for _, n := range left {
 		ids = append(ids, n.ID)
 	}
-	if want := []string{"gone just now", "lost with clicks", "lost with reports"}; !slices.Equal(ids, want) {
+	if want := []string{"gone just now", "gone with a quarantine", "lost with clicks", "lost with reports"}; !slices.Equal(ids, want) {
 		t.Errorf("left are %q, want %q", ids, want)
 	}
 }

@@ -9,6 +9,7 @@ CREATE TABLE erasures (
   found         TEXT NOT NULL, -- how much was erased, by store, JSON
   problem       TEXT NOT NULL DEFAULT '', -- why it is not done
   at_ms         BIGINT NOT NULL, -- what was received up to then
+  clicks_found  BIGINT NOT NULL DEFAULT 0, -- 1: the clicks are all in erasure_clicks; nodes look for them in their quarantines
   done_at_ms    BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX erasures_pending ON erasures (id) WHERE state = 'pending';
@@ -18,6 +19,14 @@ CREATE TABLE erasure_clicks (
   erasure_id TEXT NOT NULL REFERENCES erasures (id),
   click_id   TEXT NOT NULL,
   PRIMARY KEY (erasure_id, click_id)
+);
+
+-- Which nodes have rewritten their quarantine of clicks, which is on their disk.
+CREATE TABLE erasure_nodes (
+  erasure_id TEXT NOT NULL REFERENCES erasures (id),
+  node_id    TEXT NOT NULL,
+  clicks     BIGINT NOT NULL, -- rewritten
+  PRIMARY KEY (erasure_id, node_id)
 );
 
 -- Which customers were erased, as a hash of their hash: a report of one that was received up to then and comes later is

@@ -15,5 +15,6 @@ CREATE TABLE nodes (
   clicks_waiting     BIGINT NOT NULL,
   reports_waiting    BIGINT NOT NULL,
   clicks_through_ms  BIGINT NOT NULL, -- clicks received before are in ClickHouse
-  reports_through_ms BIGINT NOT NULL  -- reports of merchants received before are settled
+  reports_through_ms BIGINT NOT NULL, -- reports of merchants received before are settled
+  quarantined        BIGINT NOT NULL  -- clicks that were ever put aside on its disk
 );

@@ -26,6 +26,26 @@ UPDATE erasures SET found = $2 WHERE id = $1
 -- name: erasure.done
 UPDATE erasures SET state = 'done', hashes = '', stand_in = '', problem = '', done_at_ms = $2 WHERE id = $1
 
+-- name: erasure.clicks_found
+UPDATE erasures SET clicks_found = 1 WHERE id = $1
+
+-- name: erasure.of_node
+SELECT id, advertiser_id, kind, state, hashes, stand_in, found, problem, at_ms, done_at_ms FROM erasures
+WHERE state = 'pending' AND clicks_found = 1 AND id NOT IN (SELECT erasure_id FROM erasure_nodes WHERE node_id = $1) ORDER BY id LIMIT $2
+
+-- name: erasure.node_did
+INSERT INTO erasure_nodes (erasure_id, node_id, clicks) VALUES ($1, $2, $3)
+ON CONFLICT (erasure_id, node_id) DO UPDATE SET clicks = erasure_nodes.clicks + excluded.clicks
+
+-- name: erasure.nodes_left
+SELECT id, machine FROM nodes WHERE quarantined > 0 AND id <> $1 AND id NOT IN (SELECT node_id FROM erasure_nodes WHERE erasure_id = $2) ORDER BY machine, id
+
+-- name: erasure.rewritten
+SELECT CAST(COALESCE(SUM(clicks), 0) AS BIGINT) FROM erasure_nodes WHERE erasure_id = $1
+
+-- name: erasure.forget_nodes
+DELETE FROM erasure_nodes WHERE erasure_id = $1
+
 -- name: erasure.mark
 INSERT INTO erased_customers (mark, at_ms) VALUES ($1, $2) ON CONFLICT (mark) DO UPDATE SET at_ms = excluded.at_ms
 
