@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// MaskedEmail stands in a record where an e-mail address was.
+const MaskedEmail = "[e-mail]"
+
 // A Click is one hit on a tracking link as the tracker saw it. Byte slices
 // belong to whoever filled them in: DecodeClick points them into the record.
 //

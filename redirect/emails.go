@@ -7,9 +7,6 @@ import (
 	"tributary/attribution"
 )
 
-// maskedEmail stands in a record where an e-mail address was.
-const maskedEmail = "[e-mail]"
-
 var escapedAt = []byte("%40")
 
 // maskEmails takes e-mail addresses out of what is recorded of a click: newsletters
@@ -48,7 +45,7 @@ func withoutEmails(text []byte) []byte {
 		if start == i || end == after { // https://shop.example/@name
 			continue
 		}
-		masked = append(append(masked, text[done:start]...), maskedEmail...)
+		masked = append(append(masked, text[done:start]...), attribution.MaskedEmail...)
 		done, i = end, end-1
 	}
 	return append(masked, text[done:]...)

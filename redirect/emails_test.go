@@ -3,6 +3,8 @@ package redirect
 import (
 	"strings"
 	"testing"
+
+	"tributary/attribution"
 )
 
 func TestEmailsAreMaskedInRecords(t *testing.T) {
@@ -33,7 +35,7 @@ func FuzzEmailsAreMasked(f *testing.F) {
 	f.Add("a%40b%40c@@%4")
 	f.Fuzz(func(t *testing.T, text string) {
 		once := withoutEmails([]byte(text))
-		if len(once) > len(text)*len(maskedEmail) {
+		if len(once) > len(text)*len(attribution.MaskedEmail) {
 			t.Errorf("%q grew to %q", text, once)
 		}
 	})

@@ -47,9 +47,15 @@ const fromLists = attribution.ReasonPreview | attribution.ReasonCrawler | attrib
 	attribution.ReasonEmptyUserAgent | attribution.ReasonDatacenter
 
 // Reclassify is Classify for a hit that was stored: what only its moment knew
-// stays, what the lists decide is decided anew. An asn of 0 is unknown.
+// stays, what the lists decide is decided anew. Crawlers are known by their owners'
+// e-mail addresses too: of a user agent that was stored without one, what the
+// lists said when it was whole stays. An asn of 0 is unknown.
 func (r *Rules) Reclassify(stored attribution.Reasons, userAgent []byte, asn uint32) attribution.Reasons {
-	reasons := stored&^fromLists | r.userAgent(userAgent)
+	anew := fromLists
+	if bytes.Contains(userAgent, []byte(attribution.MaskedEmail)) {
+		anew = attribution.ReasonDatacenter
+	}
+	reasons := stored&^anew | r.userAgent(userAgent)
 	if r.Datacenter(asn) {
 		reasons |= attribution.ReasonDatacenter
 	}

@@ -187,6 +187,16 @@ func TestReclassifyKeepsWhatOnlyTheMomentKnew(t *testing.T) {
 	if got := rules.Reclassify(0, []byte("curl/8"), 16509); got != attribution.ReasonTool|attribution.ReasonDatacenter {
 		t.Errorf("from a hosting network: %v", got)
 	}
+	const masked = "Mozilla/5.0 (compatible; Ezooms/1.0; " + attribution.MaskedEmail + ")" // known by its owner's address
+	if got := rules.Reclassify(attribution.ReasonCrawler|attribution.ReasonDatacenter, []byte(masked), 0); got != attribution.ReasonCrawler {
+		t.Errorf("a crawler without its address: %v", got)
+	}
+	if got := rules.Reclassify(0, []byte("curl/8 "+attribution.MaskedEmail), 0); got != attribution.ReasonTool {
+		t.Errorf("a tool without its address: %v", got)
+	}
+	if got := rules.Reclassify(0, []byte(lines(t, "people.txt")[0]+" "+attribution.MaskedEmail), 0); got != 0 {
+		t.Errorf("somebody without an address: %v", got)
+	}
 }
 
 func TestDatacenter(t *testing.T) {
