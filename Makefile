@@ -28,7 +28,7 @@ lint: assets ## gofmt, vet and staticcheck
 bench: build ## measure this build against nginx and its own promises (needs nginx and wrk; minutes)
 	go run ./bench
 
-torture: build ## break it in every way it promises to bear, and count (two hours or so; the short form is part of make test)
+torture: build ## break it in every way it promises to survive, and check that nothing was lost (two hours or so; the short form is part of make test)
 	go test ./ingest/spool -run PowerLoss -powerloss.seeds 1000000 -timeout 3h
 	go run ./torture
 
@@ -62,6 +62,8 @@ test-deps: ## install the browser the tag and the dashboard are tested in, what 
 	$(call installed,command -v php,php-cli,php)
 	$(call installed,command -v redis-server,redis-server,redis)
 	$(call installed,test -x /usr/sbin/clickhouse-server || command -v clickhouse-server,clickhouse-server,clickhouse)
+	$(call installed,command -v java,default-jre-headless,openjdk)
+	$(call installed,ls /usr/share/java/zookeeper.jar || ls -d /opt/homebrew/opt/zookeeper || ls -d /usr/local/opt/zookeeper,libzookeeper-java,zookeeper)
 	$(call installed,command -v chromium || command -v chromium-browser || command -v google-chrome,chromium,chromium)
 
 # installed: how to see that it is there, its name for apt-get, its name for brew.

@@ -27,8 +27,8 @@ type Options struct {
 	// certificate for a host; nil: there is no such address.
 	LinkDomains http.Handler
 
-	Proxies  caller.Proxies // whose X-Forwarded-For counts; nil: nobody's
-	KeyLimit caller.Limit   // keys that open nothing, per network; caller.KeyLimit
+	Proxies  *caller.Proxies // whose X-Forwarded-For counts; nil: nobody's
+	KeyLimit caller.Limit    // keys that open nothing, per network; caller.KeyLimit
 
 	// Pages adds what people see in a browser; nil: there is nothing to see.
 	Pages func(*http.ServeMux)
@@ -45,7 +45,7 @@ type API struct {
 	catalog *catalog.Catalog
 	logger  *slog.Logger
 	huma    huma.API
-	proxies caller.Proxies
+	proxies *caller.Proxies
 	tries   *caller.Tries
 
 	examples map[string]Example

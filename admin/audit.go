@@ -25,18 +25,11 @@ func (a *API) auditLog() {
 		Summary: "Who changed what, and when", Roles: []string{catalog.RoleAdmin, catalog.RoleAdvertiser},
 	}, func(ctx context.Context, q *auditQuery) (*listed[catalog.AuditEntry], error) {
 		filter := catalog.AuditFilter{KeyID: q.KeyID, Verb: q.Verb, Thing: q.Thing, ThingID: q.ThingID,
-			From: instantOrZero(q.From), To: instantOrZero(q.To)}
+			From: attribution.InstantOrNone(q.From), To: attribution.InstantOrNone(q.To)}
 		list, err := a.catalog.AuditLog(ctx, ScopeOf(ctx), filter, q.Page())
 		if err != nil {
 			return nil, err
 		}
 		return inPage(list, func(e catalog.AuditEntry) catalog.AuditEntry { return e }), nil
 	})
-}
-
-func instantOrZero(t time.Time) attribution.Instant {
-	if t.IsZero() {
-		return 0
-	}
-	return attribution.InstantOf(t)
 }

@@ -62,8 +62,8 @@ func (a *API) campaignSteps() {
 		Register(a, Operation{
 			ID: step.name + "-campaign", Method: http.MethodPost, Path: "/v1/campaigns/{id}/" + step.name,
 			Tag: "Campaigns", Summary: step.summary, Roles: []string{catalog.RoleAdmin, catalog.RoleAdvertiser},
-		}, func(ctx context.Context, in *ByID) (*answer[catalog.Campaign], error) {
-			return answered(step.take(ctx, ScopeOf(ctx), in.ID))
+		}, func(ctx context.Context, in *ByID) (*Answer[catalog.Campaign], error) {
+			return Answered(step.take(ctx, ScopeOf(ctx), in.ID))
 		})
 	}
 }

@@ -62,12 +62,12 @@ func (a *API) codePool() {
 		ID: "fill-code-pool", Method: http.MethodPost, Path: path, Tag: "Codes", Summary: "Upload codes for a campaign",
 		Description: "A CSV file with one code in each line, in the column headed code or else in the first. From then on the campaign's codes come from this pool alone. Lines that cannot be taken are named and do not stop the others.",
 		Roles:       owners, MaxBodyBytes: MaxBulkBodyBytes,
-	}, func(ctx context.Context, in *poolInput) (*answer[catalog.PoolUpload], error) {
-		return answered(a.catalog.FillCodePool(ctx, ScopeOf(ctx), in.ID, in.File(), in.DryRun))
+	}, func(ctx context.Context, in *poolInput) (*Answer[catalog.PoolUpload], error) {
+		return Answered(a.catalog.FillCodePool(ctx, ScopeOf(ctx), in.ID, in.File(), in.DryRun))
 	})
 	Register(a, Operation{
 		ID: "get-code-pool", Method: http.MethodGet, Path: path, Tag: "Codes", Summary: "Read how many uploaded codes are left", Roles: owners,
-	}, func(ctx context.Context, in *ByID) (*answer[catalog.CodePool], error) {
-		return answered(a.catalog.CodePool(ctx, ScopeOf(ctx), in.ID))
+	}, func(ctx context.Context, in *ByID) (*Answer[catalog.CodePool], error) {
+		return Answered(a.catalog.CodePool(ctx, ScopeOf(ctx), in.ID))
 	})
 }

@@ -71,13 +71,13 @@ func (a *API) drafts() {
 	Register(a, Operation{
 		ID: "approve-draft", Method: http.MethodPost, Path: "/v1/drafts/{id}/approve", Tag: "Posts",
 		Summary: "Approve a draft: the creator may post it", Roles: judges,
-	}, func(ctx context.Context, in *ByID) (*answer[catalog.Draft], error) {
-		return answered(a.catalog.ApproveDraft(ctx, ScopeOf(ctx), in.ID))
+	}, func(ctx context.Context, in *ByID) (*Answer[catalog.Draft], error) {
+		return Answered(a.catalog.ApproveDraft(ctx, ScopeOf(ctx), in.ID))
 	})
 	Register(a, Operation{
 		ID: "return-draft", Method: http.MethodPost, Path: "/v1/drafts/{id}/return", Tag: "Posts",
 		Summary: "Send a draft back with what is to be changed", Roles: judges,
-	}, func(ctx context.Context, in *returnInput) (*answer[catalog.Draft], error) {
-		return answered(a.catalog.ReturnDraft(ctx, ScopeOf(ctx), in.ID, in.Value().Reason))
+	}, func(ctx context.Context, in *returnInput) (*Answer[catalog.Draft], error) {
+		return Answered(a.catalog.ReturnDraft(ctx, ScopeOf(ctx), in.ID, in.Value().Reason))
 	})
 }

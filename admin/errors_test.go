@@ -125,12 +125,12 @@ func TestPanicLeavesNothingBehind(t *testing.T) {
 	b := newBench(t, func(o *Options) {
 		o.Routes = []Routes{func(a *API) {
 			Register(a, Operation{ID: "fall", Method: http.MethodPost, Path: "/v1/fall", Tag: "Test", Summary: "Fall", Roles: []string{catalog.RoleAdmin}},
-				func(ctx context.Context, in *makeInput[catalog.CreatorFields]) (*answer[catalog.Creator], error) {
+				func(ctx context.Context, in *makeInput[catalog.CreatorFields]) (*Answer[catalog.Creator], error) {
 					creator, err := o.Catalog.CreateCreator(ctx, ScopeOf(ctx), in.Value())
 					if fall {
 						panic("fell")
 					}
-					return answered(creator, err)
+					return Answered(creator, err)
 				})
 		}}
 	})

@@ -130,8 +130,8 @@ func TestTheOperationSaysTheFormOfItsAnswer(t *testing.T) {
 			Register(a, Operation{ID: "rows", Method: http.MethodGet, Path: "/v1/rows", Tag: "Test", Summary: "Rows", Roles: []string{catalog.RoleAdmin}},
 				func(_ context.Context, in *struct {
 					Format string `query:"format"`
-				}) (*answer[*fileOfRows], error) {
-					return answered(&fileOfRows{Rows: []int{1}, format: FileFormat(in.Format)}, nil)
+				}) (*Answer[*fileOfRows], error) {
+					return Answered(&fileOfRows{Rows: []int{1}, format: FileFormat(in.Format)}, nil)
 				})
 		}}
 	})

@@ -56,19 +56,12 @@ func (a *API) participations() {
 			return inPage(list, func(p catalog.Participation) catalog.Participation { return p }), nil
 		})
 	Register(a, operation("get-campaign-creator", http.MethodGet, one, "Read a creator's place in a campaign", ""),
-		func(ctx context.Context, in *ByCreator) (*answer[catalog.Participation], error) {
-			return answered(a.catalog.Participation(ctx, ScopeOf(ctx), in.ID, in.CreatorID))
+		func(ctx context.Context, in *ByCreator) (*Answer[catalog.Participation], error) {
+			return Answered(a.catalog.Participation(ctx, ScopeOf(ctx), in.ID, in.CreatorID))
 		})
 	Register(a, operation("patch-campaign-creator", http.MethodPatch, one, "Change a creator's place in a campaign",
 		"An advertiser approves (joined) or rejects who applied, and deselects (unavailable): the campaign is then hidden from the creator. A creator accepts an invitation (joined), declines or leaves (unavailable)."),
-		func(ctx context.Context, in *participationPatch) (*answer[catalog.Participation], error) {
-			return answered(a.catalog.PatchParticipation(ctx, ScopeOf(ctx), in.ID, in.CreatorID, bytes.Clone(in.RawBody)))
+		func(ctx context.Context, in *participationPatch) (*Answer[catalog.Participation], error) {
+			return Answered(a.catalog.PatchParticipation(ctx, ScopeOf(ctx), in.ID, in.CreatorID, bytes.Clone(in.RawBody)))
 		})
-}
-
-func answered[T any](t T, err error) (*answer[T], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &answer[T]{Body: t}, nil
 }

@@ -48,7 +48,7 @@ func (a *API) posts() {
 	}.register(a)
 	Register(a, Operation{
 		ID: "create-post", Method: http.MethodPost, Path: "/v1/tasks/{id}/posts", Tag: "Posts",
-		Summary: "Make known what was posted for a task", Roles: everybody, Status: http.StatusCreated,
+		Summary: "Report a post made for a task", Roles: everybody, Status: http.StatusCreated,
 	}, func(ctx context.Context, in *postInput) (*made[catalog.Post], error) {
 		post, err := a.catalog.CreatePost(ctx, ScopeOf(ctx), in.ID, in.Value())
 		if err != nil {

@@ -45,8 +45,7 @@ type (
 		ByID
 		Patch[F]
 	}
-	answer[T any] struct{ Body T }
-	made[T any]   struct {
+	made[T any] struct {
 		Location string `header:"Location" doc:"Where the thing now is"`
 		Body     T
 	}
@@ -112,11 +111,11 @@ func (c collection[F, T, Q]) doList(ctx context.Context, in *Q) (*listed[T], err
 	return inPage(list, func(t T) T { return c.seen(scope, t) }), nil
 }
 
-func (c collection[F, T, Q]) doRead(ctx context.Context, in *ByID) (*answer[T], error) {
+func (c collection[F, T, Q]) doRead(ctx context.Context, in *ByID) (*Answer[T], error) {
 	return c.answer(ctx, func(scope catalog.Scope) (T, error) { return c.read(ctx, scope, in.ID) })
 }
 
-func (c collection[F, T, Q]) doPatch(ctx context.Context, in *patchInput[F]) (*answer[T], error) {
+func (c collection[F, T, Q]) doPatch(ctx context.Context, in *patchInput[F]) (*Answer[T], error) {
 	return c.answer(ctx, func(scope catalog.Scope) (T, error) {
 		if err := refuseSealed(in.RawBody, c.sealed[scope.Role]); err != nil {
 			var none T
@@ -134,13 +133,13 @@ func (c collection[F, T, Q]) doArchive(ctx context.Context, in *ByID) (*nothing,
 }
 
 // answer gives what a step yields, as the scope may see it.
-func (c collection[F, T, Q]) answer(ctx context.Context, step func(catalog.Scope) (T, error)) (*answer[T], error) {
+func (c collection[F, T, Q]) answer(ctx context.Context, step func(catalog.Scope) (T, error)) (*Answer[T], error) {
 	scope := ScopeOf(ctx)
 	t, err := step(scope)
 	if err != nil {
 		return nil, err
 	}
-	return &answer[T]{Body: c.seen(scope, t)}, nil
+	return &Answer[T]{Body: c.seen(scope, t)}, nil
 }
 
 func (c collection[F, T, Q]) seen(scope catalog.Scope, t T) T {

@@ -15,7 +15,7 @@ func TestGuessingKeysIsSlowedDown(t *testing.T) {
 	const most = 5
 	b := newBench(t, func(o *Options) {
 		o.KeyLimit = caller.Limit{Failures: most, Window: time.Minute}
-		o.Proxies = caller.Proxies{netip.MustParsePrefix("127.0.0.0/8")}
+		o.Proxies = caller.NewProxies(netip.MustParsePrefix("127.0.0.0/8"))
 	})
 	fresh := b.key(catalog.KeyFields{Role: catalog.RoleAdmin})
 	const path, from = "/v1/creators", "X-Forwarded-For"

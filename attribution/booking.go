@@ -77,12 +77,12 @@ func (u *CapUse) left(currency string, payoutMinor int64) int64 {
 	return limit - u.Used
 }
 
-// Period is the span of a cap that an event falls in: a day, week (from Monday)
+// Span is the span of a cap that an event falls in: a day, week (from Monday)
 // or month of the campaign's time zone, or all of the campaign.
 func (c Cap) Span(event Instant, zone *time.Location) Span {
 	year, month, day := event.Time().In(zone).Date()
 	midnight := func(year int, month time.Month, day int) Instant {
-		return InstantOf(time.Date(year, month, day, 0, 0, 0, 0, zone))
+		return InstantOf(StartOfDay(year, month, day, zone))
 	}
 	switch c.Period {
 	case "day":

@@ -22,11 +22,6 @@ const (
 	StatusClosed     = "closed"
 )
 
-// CampaignStatuses lists every status in life-cycle order.
-func CampaignStatuses() []string {
-	return []string{StatusDraft, StatusUpcoming, StatusOngoing, StatusOverBudget, StatusFinished, StatusPaused, StatusClosed}
-}
-
 // Status derives the campaign's status at a time. What a person did by hand
 // (closed, paused) stands before what the calendar says.
 func (s CampaignState) Status(atMs int64) string {

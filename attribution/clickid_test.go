@@ -71,6 +71,28 @@ func TestEveryAlterationIsForged(t *testing.T) {
 	}
 }
 
+// TestLineBreaksAreForged puts a line break in the place of the last character. What
+// it stood for may be in the minter's memory still, so the same minter opens both.
+func TestLineBreaksAreForged(t *testing.T) {
+	ring := testRing(t)
+	var m ClickMinter
+	for random := range uint64(2000) { // one in 256 ends with bits that are all zero
+		id := m.Append(nil, ring, ClickToken{AtMs: 1_800_000_000_000, Link: 99, Verdict: Valid}, random)
+		for _, lineBreak := range []byte("\r\n") {
+			if _, err := m.Open(ring, id); err != nil {
+				t.Fatal(err)
+			}
+			altered := append(slices.Clone(id[:ClickIDLength-1]), lineBreak)
+			if _, err := m.Open(ring, altered); !errors.Is(err, ErrClickForged) {
+				t.Fatalf("%q was accepted", altered)
+			}
+			if _, err := ring.OpenClickID(string(altered)); !errors.Is(err, ErrClickForged) {
+				t.Fatalf("%q was accepted", altered)
+			}
+		}
+	}
+}
+
 func TestRotatedKeyStillOpens(t *testing.T) {
 	old, _ := NewClickKeyring(6, map[byte][]byte{6: bytes.Repeat([]byte{3, 4}, 16)})
 	var m ClickMinter

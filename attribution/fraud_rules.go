@@ -143,15 +143,6 @@ func (r *FraudRules) Check(c *Checker, location string) {
 	}
 }
 
-// FraudRuleNames are the names of all rules, in their order.
-func FraudRuleNames() []string {
-	names := make([]string, len(fraudKinds))
-	for i, kind := range fraudKinds {
-		names[i] = kind.name
-	}
-	return names
-}
-
 // FraudReasonInWords says in English with which suspicion an action is held.
 func FraudReasonInWords(reason string) string {
 	switch reason {

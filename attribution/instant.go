@@ -12,6 +12,22 @@ type Instant int64
 // InstantOf cuts a time to its millisecond.
 func InstantOf(t time.Time) Instant { return Instant(t.UnixMilli()) }
 
+// InstantOrNone is the instant of a time, none of the zero time.
+func InstantOrNone(t time.Time) Instant {
+	if t.IsZero() {
+		return 0
+	}
+	return InstantOf(t)
+}
+
+// InstantOrNil is the instant of milliseconds since the Unix epoch, nil for none.
+func InstantOrNil(ms int64) *Instant {
+	if ms == 0 {
+		return nil
+	}
+	return new(Instant(ms))
+}
+
 // Time is the instant as a time in UTC.
 func (i Instant) Time() time.Time { return time.UnixMilli(int64(i)).UTC() }
 

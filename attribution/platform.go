@@ -2,7 +2,7 @@ package attribution
 
 import "slices"
 
-// Platforms are the social platforms a task can be for, in the order the
+// platforms are the social platforms a task can be for, in the order the
 // dashboard shows them.
 var platforms = []string{
 	"instagram", "tiktok", "youtube", "x", "facebook", "threads", "twitch", "pinterest",
@@ -11,6 +11,3 @@ var platforms = []string{
 
 // Platforms returns every platform a task can be for.
 func Platforms() []string { return slices.Clone(platforms) }
-
-// ValidPlatform reports whether name is one of Platforms.
-func ValidPlatform(name string) bool { return slices.Contains(platforms, name) }

@@ -21,7 +21,28 @@ func (s Schedule) After(from Instant, zone *time.Location) Instant {
 	year, month, day = time.Date(year, month, day, 12, 0, 0, 0, time.UTC).Date()
 	month += time.Month(s.Months)
 	day = min(day, lastDay(year, month))
-	return InstantOf(time.Date(year, month, day+s.Days, 0, 0, 0, 0, zone))
+	return InstantOf(StartOfDay(year, month, day+s.Days, zone))
+}
+
+// StartOfDay is the first moment of a day in zone: not midnight where clocks are
+// set forward at midnight, and the first of two where they are set back to it. As
+// for time.Date, days beyond a month's are those of the next.
+func StartOfDay(year int, month time.Month, day int, zone *time.Location) time.Time {
+	at := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	if asked := time.Date(year, month, day, 0, 0, 0, 0, time.UTC); dateOf(at).Before(asked) {
+		_, changed := at.ZoneBounds()
+		return changed.In(zone)
+	}
+	if first := at.Add(-time.Hour); first.Day() == at.Day() {
+		return first
+	}
+	return at
+}
+
+// dateOf is the date of a moment in its zone, as midnight of UTC.
+func dateOf(at time.Time) time.Time {
+	year, month, day := at.Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
 // lastDay is the number of days of a month, which may be beyond December.

@@ -83,6 +83,7 @@ const (
 	maxScheduleDays    = 366
 	maxEventName       = 40
 	maxMatchValues     = 1000
+	maxFlatMinor       = 1_000_000_000_000 // a flat amount, in minor units: ten billion dollars
 )
 
 // WithDefaults returns the terms with every default written out.
@@ -156,6 +157,7 @@ func (p Payout) check(c *Checker, location, currency string) {
 			c.Add(location+".amount", "%v", err)
 		} else {
 			c.Require(minor >= 0, location+".amount", "must not be negative")
+			c.Require(minor <= maxFlatMinor, location+".amount", "must be at most %s", FormatMoney(maxFlatMinor, currency))
 		}
 		c.Require(p.Rate == "", location+".rate", "does not go with type flat")
 	case "none":

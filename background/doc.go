@@ -1,5 +1,7 @@
 // Package background makes work that can wait give way to people who cannot:
-// shoppers being redirected and shops reporting orders.
+// shoppers being redirected and shops reporting orders. And it repeats such work:
+// [Repeat] is the one loop of whatever goes on until the stop, bears failures and
+// tells of each once.
 //
 // Settling, shipping, copying and telling are behind a durable log. They catch up
 // whenever the machine has time, so under load the scheduler should prefer what is

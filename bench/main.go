@@ -1,17 +1,3 @@
-// Command bench measures Tributary against nginx and against its own promises,
-// on loopback, and writes what it found to bench/results as JSON and a table.
-//
-//	go run ./bench                 # everything
-//	go run ./bench -only redirect  # one experiment
-//
-// docs/scaling.md is computed from what three of them found:
-//
-//	go run ./bench -only costs,predict,two-trackers
-//	go run ./bench -scaling docs/scaling.md -from bench/results/TIME.json
-//
-// Experiments alternate between the servers compared and report medians, because
-// a busy machine drifts. The server is pinned to the first core and the
-// generator to the second, so that neither takes the other's time.
 package main
 
 import (

@@ -61,7 +61,7 @@ func (b *bench) predictRedirects(ctx context.Context) error {
 			Cores: 1, Pauses: c.ServerPauses, RoundTripMicros: c.RoundTripMicros,
 			Client: &capacity.Client{Pauses: c.GeneratorPauses},
 		}, rate, 1)
-		label := fmt.Sprintf("one core at %.0f redirects/s", rate)
+		label := fmt.Sprintf("one core at %s redirects/s", amount(rate))
 		b.predicted(label+", core in use", "%", 100*one.RedirectShare(c, rate), used[0]/float64(run.Answered)*run.AnsweredPerSecond/1e4)
 		b.predicted(label+", p50", "ms", waits.P50Millis, run.Latency.P50)
 		b.predicted(label+", p99", "ms", waits.P99Millis, run.Latency.P99)
@@ -93,7 +93,7 @@ func (b *bench) predictOutage(ctx context.Context) error {
 	if outcome.CaughtUpSeconds > 0 {
 		foreseen = away * outageRate / outcome.CaughtUpSeconds
 	}
-	b.predicted(fmt.Sprintf("ClickHouse back, %d clicks/s go on, everything on %d cores: backlog falls by", outageRate, runtime.NumCPU()), "clicks/s", foreseen, caughtUp)
+	b.predicted(fmt.Sprintf("ClickHouse back, %s clicks/s go on, everything on %d cores: backlog falls by", amount(outageRate), runtime.NumCPU()), "clicks/s", foreseen, caughtUp)
 	return nil
 }
 
@@ -168,7 +168,7 @@ func (b *bench) predictSettling(ctx context.Context) error {
 		Load: capacity.Load{Conversions: 1}, Seconds: length + 600, Away: []capacity.Span{{To: length + 600}},
 		Bursts: []capacity.Burst{{Span: capacity.Span{To: length}, Times: sent}},
 	})
-	what := fmt.Sprintf("%.0f conversions/s reported for %.0f s to one core", sent, length)
+	what := fmt.Sprintf("%s conversions/s reported for %s to one core", amount(sent), span(length))
 	b.predicted(what+", not settled at the end", "conversions", outcome.ReportsWaiting, waited)
 	b.predicted(what+", settled after", "s", outcome.SettledSeconds-length, took)
 	return nil

@@ -5,18 +5,43 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 )
 
-// Proxies are the networks whose X-Forwarded-For counts; none are trusted without.
-type Proxies []netip.Prefix
+// Proxies are the networks whose X-Forwarded-For and X-Forwarded-Proto count. Others
+// may be trusted while they are in use. The zero Proxies, and a nil one, trust nobody.
+type Proxies struct {
+	networks atomic.Pointer[[]netip.Prefix]
+}
+
+// NewProxies trusts networks.
+func NewProxies(networks ...netip.Prefix) *Proxies {
+	p := &Proxies{}
+	p.Trust(networks)
+	return p
+}
+
+// Trust trusts these networks from now on, and no others.
+func (p *Proxies) Trust(networks []netip.Prefix) { p.networks.Store(&networks) }
+
+// trusted are the networks of now.
+func (p *Proxies) trusted() networks {
+	if p == nil {
+		return nil
+	}
+	if now := p.networks.Load(); now != nil {
+		return *now
+	}
+	return nil
+}
 
 // Client returns the address of a request's client. Every X-Forwarded-For entry a
 // trusted proxy wrote is believed, read from the right: the first address that is
 // no trusted proxy is the client's. What a client wrote left of it is never looked
 // at, and of an entry that is no address, the proxy that wrote it is the client.
-func (p Proxies) Client(peer netip.Addr, forwardedFor []byte) netip.Addr {
-	addr := peer.Unmap().WithZone("")
-	for len(forwardedFor) > 0 && p.trust(addr) {
+func (p *Proxies) Client(peer netip.Addr, forwardedFor []byte) netip.Addr {
+	addr := plain(peer)
+	for trusted := p.trusted(); len(forwardedFor) > 0 && trusted.contain(addr); {
 		entry := forwardedFor
 		if comma := bytes.LastIndexByte(forwardedFor, ','); comma >= 0 {
 			entry, forwardedFor = forwardedFor[comma+1:], forwardedFor[:comma]
@@ -34,13 +59,13 @@ func (p Proxies) Client(peer netip.Addr, forwardedFor []byte) netip.Addr {
 
 // ClientOf returns the address of an HTTP request's client, as Client does;
 // several X-Forwarded-For lines are one list (RFC 9110 section 5.3).
-func (p Proxies) ClientOf(r *http.Request) netip.Addr {
+func (p *Proxies) ClientOf(r *http.Request) netip.Addr {
 	return p.ClientAt(r.RemoteAddr, strings.Join(r.Header.Values("X-Forwarded-For"), ","))
 }
 
 // ClientAt is ClientOf for what is known of a request: where it came from, as
 // http.Request has it, and its X-Forwarded-For.
-func (p Proxies) ClientAt(remoteAddr, forwardedFor string) netip.Addr {
+func (p *Proxies) ClientAt(remoteAddr, forwardedFor string) netip.Addr {
 	peer, err := netip.ParseAddrPort(remoteAddr)
 	if err != nil {
 		return netip.Addr{}
@@ -48,9 +73,28 @@ func (p Proxies) ClientAt(remoteAddr, forwardedFor string) netip.Addr {
 	return p.Client(peer.Addr(), []byte(forwardedFor))
 }
 
-func (p Proxies) trust(addr netip.Addr) bool {
-	for _, prefix := range p {
-		if prefix.Contains(addr) {
+// HTTPS reports whether the client of an HTTP request speaks TLS: to this process, or
+// to the first of the proxies, where a trusted one says so in X-Forwarded-Proto.
+func (p *Proxies) HTTPS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !p.trusted().contain(plain(peer.Addr())) {
+		return false
+	}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(first), "https")
+}
+
+// plain is an address in its only form: IPv4 as such, and without a zone.
+func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+
+type networks []netip.Prefix
+
+func (n networks) contain(addr netip.Addr) bool {
+	for _, network := range n {
+		if network.Contains(addr) {
 			return true
 		}
 	}
@@ -68,10 +112,10 @@ func parseForwarded(entry []byte) (netip.Addr, bool) {
 	}
 	text := string(entry)
 	if addr, err := netip.ParseAddr(text); err == nil {
-		return addr.Unmap().WithZone(""), true
+		return plain(addr), true
 	}
 	if addrPort, err := netip.ParseAddrPort(text); err == nil {
-		return addrPort.Addr().Unmap().WithZone(""), true
+		return plain(addrPort.Addr()), true
 	}
 	return netip.Addr{}, false
 }

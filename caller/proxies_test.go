@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -8,7 +9,7 @@ import (
 )
 
 func TestClientAddressReadsTrustedProxiesFromTheRight(t *testing.T) {
-	proxies := Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("2001:db8:aa::/48")}
+	proxies := NewProxies(netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("2001:db8:aa::/48"))
 	for _, c := range []struct{ peer, forwardedFor, want string }{
 		{"198.51.100.1:1", "", "198.51.100.1"},
 		{"198.51.100.1:1", "203.0.113.9", "198.51.100.1"}, // peer is nobody we trust
@@ -57,16 +58,49 @@ func TestClientAddressReadsTrustedProxiesFromTheRight(t *testing.T) {
 }
 
 func TestForwardedLinesAreOneList(t *testing.T) {
-	proxies := Proxies{netip.MustParsePrefix("10.0.0.0/8")}
+	proxies := NewProxies(netip.MustParsePrefix("10.0.0.0/8"))
 	r := &http.Request{RemoteAddr: "10.1.1.1:1", Header: http.Header{"X-Forwarded-For": {"6.6.6.6", "203.0.113.9, 10.2.2.2", "10.3.3.3"}}}
 	if got := proxies.ClientOf(r); got.String() != "203.0.113.9" {
 		t.Errorf("the client is %s", got)
 	}
-	if got := Proxies(nil).ClientOf(r); got.String() != "10.1.1.1" {
-		t.Errorf("nobody is trusted, and the client is %s", got)
+	for _, nobody := range []*Proxies{nil, {}, NewProxies()} {
+		if got := nobody.ClientOf(r); got.String() != "10.1.1.1" {
+			t.Errorf("nobody is trusted, and the client is %s", got)
+		}
+	}
+	proxies.Trust([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")})
+	if got := proxies.ClientOf(r); got.String() != "10.3.3.3" {
+		t.Errorf("others are trusted now, and the client is %s", got)
 	}
 	if got := proxies.ClientOf(&http.Request{RemoteAddr: "@"}); got.IsValid() {
 		t.Errorf("a client without an address is %s", got)
+	}
+}
+
+func TestOnlyTrustedProxiesSayThatAClientSpeaksTLS(t *testing.T) {
+	proxies := NewProxies(netip.MustParsePrefix("10.0.0.0/8"))
+	for _, c := range []struct {
+		peer, proto string
+		want        bool
+	}{
+		{"10.1.1.1:1", "https", true},
+		{"[::ffff:10.1.1.1]:1", "HTTPS", true},
+		{"10.1.1.1:1", "https, http", true}, // the second proxy is spoken to in clear
+		{"10.1.1.1:1", "http,https", false},
+		{"10.1.1.1:1", "http", false},
+		{"10.1.1.1:1", "", false},
+		{"10.1.1.1:1", "httpsx", false},
+		{"203.0.113.9:1", "https", false}, // anybody can write that
+		{"127.0.0.1:1", "https", false},
+		{"@", "https", false},
+	} {
+		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{"X-Forwarded-Proto": {c.proto}}}
+		if got := proxies.HTTPS(r); got != c.want {
+			t.Errorf("%s says %q: TLS %t, want %t", c.peer, c.proto, got, c.want)
+		}
+	}
+	if !(*Proxies)(nil).HTTPS(&http.Request{TLS: &tls.ConnectionState{}}) {
+		t.Error("a client that speaks TLS to us does not")
 	}
 }
 
@@ -84,7 +118,7 @@ func TestNetworkIsCutBeforeItIsWritten(t *testing.T) {
 }
 
 func TestForwardedAddressDoesNotAllocate(t *testing.T) {
-	proxies, peer := Proxies{netip.MustParsePrefix("127.0.0.0/8")}, netip.MustParseAddr("127.0.0.1")
+	proxies, peer := NewProxies(netip.MustParsePrefix("127.0.0.0/8")), netip.MustParseAddr("127.0.0.1")
 	forwardedFor := []byte("6.6.6.6, 203.0.113.9")
 	if n := testing.AllocsPerRun(100, func() { proxies.Client(peer, forwardedFor) }); n != 0 {
 		t.Errorf("%v allocations, want 0", n)

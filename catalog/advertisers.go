@@ -193,6 +193,6 @@ func scanFrame(row scanner, f *Frame, rest ...any) error {
 	if err := row.Scan(append([]any{&f.ID, &created, &updated, &archived}, rest...)...); err != nil {
 		return fmt.Errorf("catalog: reading a row: %w", err)
 	}
-	f.CreatedAt, f.UpdatedAt, f.ArchivedAt = attribution.Instant(created), attribution.Instant(updated), instantOrNil(archived)
+	f.CreatedAt, f.UpdatedAt, f.ArchivedAt = attribution.Instant(created), attribution.Instant(updated), attribution.InstantOrNil(archived)
 	return nil
 }

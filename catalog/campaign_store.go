@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"slices"
 
 	"tributary/attribution"
 )
@@ -129,8 +128,7 @@ func (c *Catalog) ApproveCampaign(ctx context.Context, scope Scope, id string) (
 // PauseCampaign makes clicks unpayable until the campaign is resumed.
 func (c *Catalog) PauseCampaign(ctx context.Context, scope Scope, id string) (Campaign, error) {
 	return c.move(ctx, scope, id, "pause", "paused", func(r *campaignRow, at attribution.Instant, status string) error {
-		pausable := []string{attribution.StatusUpcoming, attribution.StatusOngoing, attribution.StatusOverBudget}
-		if !slices.Contains(pausable, status) {
+		if !running(status) {
 			return conflict("the campaign is %s: only an upcoming or ongoing one can be paused", status)
 		}
 		r.PausedAt = &at

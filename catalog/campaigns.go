@@ -283,7 +283,7 @@ func scanCampaign(row scanner) (campaignRow, error) {
 	if err := scanFrame(row, &r.Frame, &fields, &terms, &r.TermsVersion, &approved, &paused, &closed, &over, &r.committedMinor); err != nil {
 		return r, err
 	}
-	r.ApprovedAt, r.PausedAt, r.ClosedAt, r.overBudget = instantOrNil(approved), instantOrNil(paused), instantOrNil(closed), over != 0
+	r.ApprovedAt, r.PausedAt, r.ClosedAt, r.overBudget = attribution.InstantOrNil(approved), attribution.InstantOrNil(paused), attribution.InstantOrNil(closed), over != 0
 	if err := decode(fields, &r.CampaignFields); err != nil {
 		return r, err
 	}

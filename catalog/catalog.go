@@ -183,15 +183,6 @@ func decode(text string, fields any) error {
 	return nil
 }
 
-// instantOrNil reads a stored time, of which 0 is none.
-func instantOrNil(ms int64) *attribution.Instant {
-	if ms == 0 {
-		return nil
-	}
-	at := attribution.Instant(ms)
-	return &at
-}
-
 func orZero(at *attribution.Instant) int64 {
 	if at == nil {
 		return 0

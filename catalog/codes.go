@@ -161,7 +161,7 @@ func (c *Catalog) Codes(ctx context.Context, scope Scope, filter CodeFilter, p P
 	if !scope.limitOwned(given) {
 		return List[Code]{Items: []Code{}}, nil
 	}
-	narrowest(given, "task_id", "creator_id", "campaign_id", "advertiser_id")
+	given.Narrow("task_id", "creator_id", "campaign_id", "advertiser_id")
 	return page(ctx, c.db, "code.list", given, p, byID(attribution.PrefixCode), scanCode, func(k Code) string { return k.ID })
 }
 
@@ -215,6 +215,6 @@ func scanCode(row scanner) (Code, error) {
 	var k Code
 	var starts, ends int64
 	err := scanFrame(row, &k.Frame, &k.Code, &k.TaskID, &k.CampaignID, &k.CreatorID, &k.AdvertiserID, &k.Platform, &starts, &ends)
-	k.StartsAt, k.EndsAt = instantOrNil(starts), instantOrNil(ends)
+	k.StartsAt, k.EndsAt = attribution.InstantOrNil(starts), attribution.InstantOrNil(ends)
 	return k, err
 }

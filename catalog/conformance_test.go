@@ -51,7 +51,7 @@ var conformance = []struct {
 	{"parallel drafts", testParallelDrafts},
 	{"links of posts", testLinksOfPosts},
 	{"work of who left", testAbsent},
-	{"whom to tell", testEligibleCreators},
+	{"whom to tell", testOfferedTo},
 	{"me", testMe},
 	{"post metrics", testPostMetrics},
 	{"codes", testCodes},

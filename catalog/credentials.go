@@ -2,10 +2,8 @@ package catalog
 
 import (
 	"context"
-	"slices"
 
 	"tributary/attribution"
-	"tributary/schema/database"
 )
 
 // CredentialsSince returns up to limit changes numbered above after, in order:
@@ -13,26 +11,8 @@ import (
 // among them. From 0 on it yields all there are. What changed several times comes
 // once, as it is now.
 func (c *Catalog) CredentialsSince(ctx context.Context, after int64, limit int) ([]attribution.RouteChange, error) {
-	limit = min(max(limit, 1), routePage)
-	var changes []attribution.RouteChange
-	keep := func(change attribution.RouteChange) error {
-		changes = append(changes, change)
-		return nil
-	}
-	err := c.db.View(ctx, func(ctx context.Context, tx *database.Tx) error {
-		if err := eachRoute(ctx, tx, "route.advertisers", after, limit, scanAdvertiserRoute, keep); err != nil {
-			return err
-		}
-		if err := eachRoute(ctx, tx, "credential.keys", after, limit, scanKeyCredential, keep); err != nil {
-			return err
-		}
-		return eachRoute(ctx, tx, "credential.secrets", after, limit, c.scanSecretCredential, keep)
-	})
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(changes, func(a, b attribution.RouteChange) int { return int(a.Number - b.Number) })
-	return changes[:min(len(changes), limit)], nil
+	return c.changesSince(ctx, after, limit, routeFeed{"route.advertisers", scanAdvertiserRoute}, routeFeed{"credential.keys", scanKeyCredential},
+		routeFeed{"credential.secrets", c.scanSecretCredential})
 }
 
 func scanKeyCredential(row scanner) (attribution.RouteChange, error) {

@@ -187,7 +187,7 @@ func (c *Catalog) Drafts(ctx context.Context, scope Scope, filter DraftFilter, p
 	if !scope.limitOwned(given) {
 		return List[Draft]{Items: []Draft{}}, nil
 	}
-	narrowest(given, "task_id", "creator_id", "campaign_id", "advertiser_id")
+	given.Narrow("task_id", "creator_id", "campaign_id", "advertiser_id")
 	return page(ctx, c.db, "draft.list", given, p, byID(PrefixDraft), scanDraft, func(d Draft) string { return d.ID })
 }
 
@@ -200,6 +200,6 @@ func scanDraft(row scanner) (Draft, error) {
 	if err != nil {
 		return d, err
 	}
-	d.DecidedAt = instantOrNil(decided)
+	d.DecidedAt = attribution.InstantOrNil(decided)
 	return d, decode(text, &d.DraftFields)
 }

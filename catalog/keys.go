@@ -222,7 +222,7 @@ func scanKey(row scanner) (Key, error) {
 	if err := scanFrame(row, &k.Frame, &text, &used); err != nil {
 		return k, err
 	}
-	k.LastUsedAt = instantOrNil(used)
+	k.LastUsedAt = attribution.InstantOrNil(used)
 	return k, decode(text, &k.KeyFields)
 }
 

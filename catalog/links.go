@@ -52,7 +52,7 @@ func (f *LinkFields) setOptions(text string) error {
 	if err := decode(text, &options); err != nil {
 		return err
 	}
-	f.Rules, f.Split, f.ExpiresAt, f.MaxClicks = options.Rules, options.Split, instantOrNil(options.ExpiresAtMs), options.MaxClicks
+	f.Rules, f.Split, f.ExpiresAt, f.MaxClicks = options.Rules, options.Split, attribution.InstantOrNil(options.ExpiresAtMs), options.MaxClicks
 	if sub := options.Sub; sub != nil {
 		f.Sub1, f.Sub2, f.Sub3, f.Sub4, f.Sub5 = sub[0], sub[1], sub[2], sub[3], sub[4]
 	}
@@ -86,7 +86,7 @@ func (c *Catalog) Links(ctx context.Context, scope Scope, filter LinkFilter, p P
 	if !scope.limitOwned(given) {
 		return List[Link]{Items: []Link{}}, nil
 	}
-	narrowest(given, "task_id", "label", "creator_id", "campaign_id", "advertiser_id")
+	given.Narrow("task_id", "label", "creator_id", "campaign_id", "advertiser_id")
 	scan := func(row scanner) (Link, error) {
 		found, err := c.scanLink(row)
 		return found.Link, err

@@ -72,6 +72,24 @@ func page[T any](ctx context.Context, db database.Reader, query string, given da
 	return list, nil
 }
 
+// each hands on the rows of a query.
+func each(ctx context.Context, db database.Reader, query string, read func(scanner) error, args ...any) error {
+	rows, err := db.Rows(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := read(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("catalog: reading %s: %w", query, err)
+	}
+	return nil
+}
+
 // byID reads cursors that are identifiers.
 func byID(prefix string) func(string) (any, bool) {
 	return func(cursor string) (any, bool) { return cursor, attribution.ValidID(prefix, cursor) }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"tributary/attribution"
 	"tributary/schema/database"
@@ -23,6 +22,11 @@ const (
 	ApprovalAuto   = "auto"   // it joins
 	ApprovalManual = "manual" // it applies, and the advertiser decides
 )
+
+// running reports whether campaigns of a status run, or are about to.
+func running(status string) bool {
+	return status == attribution.StatusUpcoming || status == attribution.StatusOngoing || status == attribution.StatusOverBudget
+}
 
 // reaches reports whether the campaign's visibility lets a creator who is not in
 // it see it, were it eligible.
@@ -44,8 +48,7 @@ func (r *campaignRow) offeredTo(creator Creator, participation string, at attrib
 	case Unavailable:
 		return false
 	case "":
-		running := []string{attribution.StatusUpcoming, attribution.StatusOngoing, attribution.StatusOverBudget}
-		return r.reaches(creator) && slices.Contains(running, r.state().Status(int64(at))) && len(r.Unmet(creator.CreatorFields, at)) == 0
+		return r.reaches(creator) && running(r.state().Status(int64(at))) && len(r.Unmet(creator.CreatorFields, at)) == 0
 	}
 	return true
 }

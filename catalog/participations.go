@@ -228,21 +228,6 @@ func (c *Catalog) PatchParticipation(ctx context.Context, scope Scope, campaignI
 	return now, err
 }
 
-// ParticipationAt says what a creator's participation was at a time; found is
-// false when the creator was not in the campaign then. It asks for no scope: it
-// serves attribution.
-func (c *Catalog) ParticipationAt(ctx context.Context, campaignID, creatorID string, atMs int64) (fields ParticipationFields, found bool, err error) {
-	var text string
-	err = c.db.Row(ctx, "participation.event_at", campaignID, creatorID, atMs).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return fields, false, nil
-	}
-	if err != nil {
-		return fields, false, fmt.Errorf("catalog: reading a participation's history: %w", err)
-	}
-	return fields, true, decode(text, &fields)
-}
-
 func scanParticipation(row scanner) (Participation, error) {
 	var p Participation
 	var creatorID, text string
@@ -250,7 +235,7 @@ func scanParticipation(row scanner) (Participation, error) {
 	if err := row.Scan(&p.CampaignID, &creatorID, &text, &joined, &willing, &created, &updated); err != nil {
 		return p, fmt.Errorf("catalog: reading a participation: %w", err)
 	}
-	p.JoinedAt, p.willing = instantOrNil(joined), willing != 0
+	p.JoinedAt, p.willing = attribution.InstantOrNil(joined), willing != 0
 	p.CreatedAt, p.UpdatedAt = attribution.Instant(created), attribution.Instant(updated)
 	return p, decode(text, &p.ParticipationFields)
 }

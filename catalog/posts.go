@@ -156,7 +156,7 @@ func (c *Catalog) Posts(ctx context.Context, scope Scope, filter PostFilter, p P
 	if !scope.limitOwned(given) {
 		return List[Post]{Items: []Post{}}, nil
 	}
-	narrowest(given, "task_id", "creator_id", "campaign_id", "advertiser_id")
+	given.Narrow("task_id", "creator_id", "campaign_id", "advertiser_id")
 	return page(ctx, c.db, "post.list", given, p, byID(attribution.PrefixPost), scanPost, func(x Post) string { return x.ID })
 }
 
@@ -247,6 +247,6 @@ func scanPost(row scanner) (Post, error) {
 	var approved int64
 	err := scanFrame(row, &p.Frame, &p.URL, &p.TaskID, &p.CampaignID, &p.CreatorID, &p.AdvertiserID, &p.Platform, &p.Status, &p.Warning,
 		&posted, &approved)
-	p.PostedAt, p.ApprovedAt, p.Remark = &posted, instantOrNil(approved), urlRemark(p.Platform, p.URL)
+	p.PostedAt, p.ApprovedAt, p.Remark = &posted, attribution.InstantOrNil(approved), urlRemark(p.Platform, p.URL)
 	return p, err
 }

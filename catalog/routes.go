@@ -26,17 +26,16 @@ func (c *Catalog) Routes(ctx context.Context, yield func(attribution.RouteChange
 		return 0, err
 	}
 	for _, feed := range []struct {
-		query string
-		scan  func(scanner) (attribution.RouteChange, error)
+		routeFeed
 		place func(attribution.RouteChange) int64
 	}{
-		{"route.advertisers", scanAdvertiserRoute, changeNumber},
-		{"route.campaigns", scanCampaignRoute, changeNumber},
-		{"route.live_links", scanLinkRoute, linkNumber},
+		{routeFeed{"route.advertisers", scanAdvertiserRoute}, changeNumber},
+		{routeFeed{"route.campaigns", scanCampaignRoute}, changeNumber},
+		{routeFeed{"route.live_links", scanLinkRoute}, linkNumber},
 	} {
 		for after, full := int64(0), true; full; {
 			count := 0
-			err := eachRoute(ctx, c.db, feed.query, after, routePage, feed.scan, func(change attribution.RouteChange) error {
+			err := eachRoute(ctx, c.db, feed.routeFeed, after, routePage, func(change attribution.RouteChange) error {
 				count++
 				after = feed.place(change)
 				return yield(change)
@@ -67,6 +66,20 @@ func linkNumber(change attribution.RouteChange) int64   { return int64(change.Li
 // RoutesSince returns up to limit changes numbered above after, in order. What
 // changed several times comes once, as it is now. Deleted links are among them.
 func (c *Catalog) RoutesSince(ctx context.Context, after int64, limit int) ([]attribution.RouteChange, error) {
+	return c.changesSince(ctx, after, limit, routeFeed{"route.advertisers", scanAdvertiserRoute}, routeFeed{"route.campaigns", scanCampaignRoute},
+		routeFeed{"route.links", scanLinkRoute})
+}
+
+// A routeFeed is a query of rows that changed after a number, in order, and how
+// they are read.
+type routeFeed struct {
+	query string
+	scan  func(scanner) (attribution.RouteChange, error)
+}
+
+// changesSince returns up to limit changes of all feeds numbered above after, in
+// order, as they are at one moment.
+func (c *Catalog) changesSince(ctx context.Context, after int64, limit int, feeds ...routeFeed) ([]attribution.RouteChange, error) {
 	limit = min(max(limit, 1), routePage)
 	var changes []attribution.RouteChange
 	keep := func(change attribution.RouteChange) error {
@@ -74,13 +87,12 @@ func (c *Catalog) RoutesSince(ctx context.Context, after int64, limit int) ([]at
 		return nil
 	}
 	err := c.db.View(ctx, func(ctx context.Context, tx *database.Tx) error {
-		if err := eachRoute(ctx, tx, "route.advertisers", after, limit, scanAdvertiserRoute, keep); err != nil {
-			return err
+		for _, feed := range feeds {
+			if err := eachRoute(ctx, tx, feed, after, limit, keep); err != nil {
+				return err
+			}
 		}
-		if err := eachRoute(ctx, tx, "route.campaigns", after, limit, scanCampaignRoute, keep); err != nil {
-			return err
-		}
-		return eachRoute(ctx, tx, "route.links", after, limit, scanLinkRoute, keep)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -89,26 +101,14 @@ func (c *Catalog) RoutesSince(ctx context.Context, after int64, limit int) ([]at
 	return changes[:min(len(changes), limit)], nil
 }
 
-func eachRoute(ctx context.Context, db database.Reader, query string, after int64, limit int,
-	scan func(scanner) (attribution.RouteChange, error), yield func(attribution.RouteChange) error) error {
-	rows, err := db.Rows(ctx, query, after, limit)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		change, err := scan(rows)
+func eachRoute(ctx context.Context, db database.Reader, feed routeFeed, after int64, limit int, yield func(attribution.RouteChange) error) error {
+	return each(ctx, db, feed.query, func(row scanner) error {
+		change, err := feed.scan(row)
 		if err != nil {
 			return fmt.Errorf("catalog: reading the feed: %w", err)
 		}
-		if err := yield(change); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("catalog: reading the feed: %w", err)
-	}
-	return nil
+		return yield(change)
+	}, after, limit)
 }
 
 func scanAdvertiserRoute(row scanner) (attribution.RouteChange, error) {

@@ -54,20 +54,3 @@ func (s Scope) limitOwned(given database.Given) (sees bool) {
 	given[name] = id
 	return true
 }
-
-// narrowest leaves the first name that is given to find rows by its index, and
-// has the others only tested ("also_").
-func narrowest(given database.Given, names ...string) {
-	found := false
-	for _, name := range names {
-		value := given[name]
-		if value == nil || value == "" {
-			continue
-		}
-		if found {
-			given["also_"+name] = value
-			delete(given, name)
-		}
-		found = true
-	}
-}

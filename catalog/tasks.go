@@ -146,7 +146,7 @@ func (c *Catalog) Tasks(ctx context.Context, scope Scope, filter TaskFilter, p P
 	if !scope.limitOwned(given) {
 		return List[Task]{Items: []Task{}}, nil
 	}
-	narrowest(given, "creator_id", "campaign_id", "advertiser_id")
+	given.Narrow("creator_id", "campaign_id", "advertiser_id")
 	at := c.instant()
 	if filter.Overdue {
 		given["overdue_at"] = int64(at)

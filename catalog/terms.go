@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 
 	"tributary/attribution"
@@ -186,42 +185,4 @@ func (c *Catalog) chooseTerms(ctx context.Context, check *fieldCheck, fields *Ca
 	}
 	fields.Terms = template.Terms
 	return nil
-}
-
-// TermsAt finds the terms of a campaign in force at a time; before its first
-// terms, those. It asks for no scope: it serves attribution.
-func (c *Catalog) TermsAt(ctx context.Context, campaignID string, atMs int64) (version int, terms attribution.Terms, err error) {
-	var text string
-	err = c.db.Row(ctx, "campaign.terms_at", campaignID, atMs).Scan(&version, &text)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = c.db.Row(ctx, "campaign.first_terms", campaignID).Scan(&version, &text)
-	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, terms, notFound("campaign", campaignID)
-	}
-	if err != nil {
-		return 0, terms, fmt.Errorf("catalog: reading terms: %w", err)
-	}
-	return version, terms, decode(text, &terms)
-}
-
-// CampaignStateAt says what a campaign's state was at a time; before it was
-// made, the state it was made in. Whether it was over budget is not in it: that
-// is no reason not to credit. It asks for no scope: it serves attribution.
-func (c *Catalog) CampaignStateAt(ctx context.Context, campaignID string, atMs int64) (attribution.CampaignState, error) {
-	var state attribution.CampaignState
-	var approved, paused, closed int64
-	dest := []any{&approved, &paused, &closed, &state.StartsAtMs, &state.EndsAtMs}
-	err := c.db.Row(ctx, "campaign.event_at", campaignID, atMs).Scan(dest...)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = c.db.Row(ctx, "campaign.first_event", campaignID).Scan(dest...)
-	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return state, notFound("campaign", campaignID)
-	}
-	if err != nil {
-		return state, fmt.Errorf("catalog: reading a campaign's history: %w", err)
-	}
-	state.Approved, state.Paused, state.Closed = approved != 0, paused != 0, closed != 0
-	return state, nil
 }

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -233,10 +235,10 @@ func testAbsent(t *testing.T, open factory) {
 	}
 }
 
-func testEligibleCreators(t *testing.T, open factory) {
+func testOfferedTo(t *testing.T, open factory) {
 	w := newWorld(t, open(t))
 	thai := w.offer(func(f *CampaignFields) {
-		f.Eligibility.Countries, f.StartsAt = []string{"TH"}, instant("2027-01-11T17:00:00Z")
+		f.Eligibility.Countries, f.StartsAt, f.Title = []string{"TH"}, instant("2027-01-11T17:00:00Z"), "Thai"
 	})
 	invite := w.offer(func(f *CampaignFields) {
 		f.Visibility, f.StartsAt, f.Title = VisibilityInvite, instant("2027-01-12T16:59:59.999Z"), "Invited"
@@ -245,45 +247,43 @@ func testEligibleCreators(t *testing.T, open factory) {
 	must(w.PauseCampaign(w.ctx, admin, w.offer(func(f *CampaignFields) { f.StartsAt = instant("2027-01-12T00:00:00Z") }).ID))(t)
 
 	starting := must(w.CampaignsStarting(w.ctx, instant("2027-01-11T17:00:00Z"), instant("2027-01-12T17:00:00Z")))(t)
-	var ids, titles []string
-	for _, s := range starting {
-		ids, titles = append(ids, s.ID), append(titles, s.Title)
-	}
-	equal(t, "starting", strings.Join(ids, " "), thai.ID+" "+invite.ID)
-	equal(t, "titles", strings.Join(titles, " "), "Spring Invited")
+	equal(t, "starting", fmt.Sprint(starting), fmt.Sprint([]StartingCampaign{{thai.ID, thai.StartsAt}, {invite.ID, invite.StartsAt}}))
 
-	want := map[string]string{}
-	for _, c := range []struct {
-		country, status string
-		sees            string
-	}{
-		{"TH", "", thai.ID}, {"VN", "", ""}, {"TH", Invited, thai.ID + " " + invite.ID}, {"VN", Invited, invite.ID}, {"TH", Rejected, thai.ID},
-		{"VN", Unavailable, ""}, {"VN", Joined, invite.ID},
+	var creators []Creator
+	var want []string
+	for i, c := range []struct{ country, status, sees string }{
+		{"TH", "", "Thai"}, {"VN", "", ""}, {"TH", Invited, "Thai Invited"}, {"VN", Invited, "Invited"}, {"TH", Rejected, "Thai"},
+		{"VN", Unavailable, ""}, {"VN", Joined, "Invited"},
 	} {
-		creator, _ := w.newcomer(CreatorFields{Country: c.country, Email: "c@example.com", Timezone: "Asia/Tokyo"})
+		creator, _ := w.newcomer(CreatorFields{Country: c.country})
 		if c.status != "" {
 			must(w.AddCreator(w.ctx, admin, invite.ID, ParticipationFields{CreatorID: creator.ID, Status: c.status}))(t)
 		}
-		if c.sees != "" {
-			want[creator.ID] = c.sees
+		creators = append(creators, creator)
+		want = append(want, fmt.Sprintf("%d %s", i, c.sees))
+	}
+	slices.Reverse(creators) // in whatever order they come
+	sees := map[string][]string{}
+	for _, s := range starting {
+		campaign, told, err := w.OfferedTo(w.ctx, s.ID, creators)
+		ok(t, err)
+		equal(t, "as creators see it", campaign.MarginRate, "")
+		for _, creator := range told {
+			sees[creator.ID] = append(sees[creator.ID], campaign.Title)
 		}
 	}
-	got := map[string]string{}
-	pages := 0
-	for p := (Page{Limit: 3}); ; pages++ {
-		list := must(w.EligibleCreators(w.ctx, ids, p))(t)
-		for _, e := range list.Items {
-			equal(t, "how to reach", e.Name+e.Email+e.Timezone, "newcomerc@example.comAsia/Tokyo")
-			got[e.ID] = strings.Join(e.CampaignIDs, " ")
-		}
-		if p.Cursor = list.NextCursor; p.Cursor == "" {
-			break
-		}
+	slices.Reverse(creators)
+	for i, creator := range creators {
+		equal(t, "is told of", fmt.Sprintf("%d %s", i, strings.Join(sees[creator.ID], " ")), want[i])
 	}
-	equal(t, "eligible", asJSON(t, got), asJSON(t, want))
-	equal(t, "pages", pages, 2)
-	_, err := w.EligibleCreators(w.ctx, []string{"cmp_x"}, Page{})
+	must(w.PauseCampaign(w.ctx, admin, invite.ID))(t)
+	_, told, err := w.OfferedTo(w.ctx, invite.ID, creators)
+	ok(t, err)
+	equal(t, "told of a paused one", len(told), 0)
+	_, _, err = w.OfferedTo(w.ctx, "cmp_x", creators)
 	refused(t, err, attribution.CodeNotFound)
+	_, _, err = w.OfferedTo(w.ctx, thai.ID, make([]Creator, MaxLimit+1))
+	failed(t, err, "creators")
 }
 
 func testMe(t *testing.T, open factory) {

@@ -21,6 +21,7 @@ type database struct {
 	things map[string]attribution.RouteChange
 	last   int64
 	down   bool
+	failed int // looks while it was down
 }
 
 func newDatabase() *database { return &database{things: map[string]attribution.RouteChange{}} }
@@ -31,9 +32,17 @@ func (d *database) LastChange(context.Context) (int64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
+		d.failed++
 		return 0, errDown
 	}
 	return d.last, nil
+}
+
+// looksFailed is how many looks there were while it was down.
+func (d *database) looksFailed() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
 }
 
 // kindOf orders changes as Routes does.
@@ -211,6 +220,7 @@ type tracker struct {
 	links map[string]attribution.RouteChange
 	at    int64
 	loads int
+	looks int
 	err   error
 }
 
@@ -223,6 +233,7 @@ func startTracker(t testing.TB, c *Client) *tracker {
 			err := tr.look(ctx, &loaded)
 			tr.mu.Lock()
 			tr.err = err
+			tr.looks++
 			tr.mu.Unlock()
 			select {
 			case <-ctx.Done():
@@ -267,6 +278,18 @@ func (tr *tracker) look(ctx context.Context, loaded *bool) error {
 		tr.at = c.Number
 	}
 	return err
+}
+
+// looksAgain waits until the tracker has looked from beginning to end once more.
+func (tr *tracker) looksAgain(t testing.TB) {
+	t.Helper()
+	looks := func() int {
+		tr.mu.Lock()
+		defer tr.mu.Unlock()
+		return tr.looks
+	}
+	seen := looks()
+	redistest.Eventually(t, "the tracker looks again", func() bool { return looks() >= seen+2 })
 }
 
 func (tr *tracker) has(slug string) bool {

@@ -279,17 +279,21 @@ func TestRedisThatRestartsEmpty(t *testing.T) {
 	s := redistest.Start(t)
 	d := newFilledDatabase(100)
 	startPublisher(t, connect(t, s.URL()), d)
-	tr := startTracker(t, connect(t, s.URL()))
+	c := connect(t, s.URL())
+	tr := startTracker(t, c)
 	redistest.Eventually(t, "the tracker has all links", func() bool { return tr.agrees(d) })
 	s.Kill()
 	d.kill(4, "link4")
-	pause(200)
+	tr.looksAgain(t)
 	if !tr.has("link9") {
 		t.Error("links are gone with Redis")
 	}
 	d.setDown(true)
 	s.Restart()
-	pause(200)
+	redistest.Eventually(t, "Redis is back", c.Connected)
+	failed := d.looksFailed()
+	redistest.Eventually(t, "somebody tries to fill it", func() bool { return d.looksFailed() > failed })
+	tr.looksAgain(t)
 	if !tr.has("link9") {
 		t.Error("links are gone though nobody could write them again")
 	}

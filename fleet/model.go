@@ -144,32 +144,56 @@ func (m *model) each(ctx context.Context, shelves []string, yield func(attributi
 			cursors[shelf] = 0
 		}
 		for len(cursors) > 0 {
-			pages := map[string]*redis.ScanCmd{}
-			err := m.onShelves(ctx, slices.Sorted(maps.Keys(cursors)), func(pipe redis.Pipeliner, shelf string) {
-				pages[shelf] = pipe.HScan(ctx, shelf, cursors[shelf], "", scanEntries)
-			})
+			pages, err := m.nextPages(ctx, cursors)
 			if err != nil {
 				return err
 			}
-			for shelf, page := range pages {
-				pairs, cursor := page.Val()
-				if cursors[shelf] = cursor; cursor == 0 {
-					delete(cursors, shelf)
+			for shelf, pairs := range pages {
+				isMarked, err := yieldPage(pairs, yield)
+				if err != nil {
+					return err
 				}
-				for i := 0; i+1 < len(pairs); i += 2 {
-					if pairs[i] == shelfMark {
-						marked[shelf] = true
-					} else if err := yieldEntry(pairs[i+1], yield); err != nil {
-						return err
-					}
-				}
+				marked[shelf] = marked[shelf] || isMarked
 			}
 		}
-		if len(marked) < len(some) {
-			return errIncomplete
+		for _, shelf := range some {
+			if !marked[shelf] {
+				return errIncomplete
+			}
 		}
 	}
 	return nil
+}
+
+// nextPages reads the next page of each shelf, fields and values in turn, and moves
+// its cursor; that of a shelf at its end it takes out.
+func (m *model) nextPages(ctx context.Context, cursors map[string]uint64) (map[string][]string, error) {
+	scans := map[string]*redis.ScanCmd{}
+	err := m.onShelves(ctx, slices.Sorted(maps.Keys(cursors)), func(pipe redis.Pipeliner, shelf string) {
+		scans[shelf] = pipe.HScan(ctx, shelf, cursors[shelf], "", scanEntries)
+	})
+	if err != nil {
+		return nil, err
+	}
+	pages := map[string][]string{}
+	for shelf, scan := range scans {
+		if pages[shelf], cursors[shelf] = scan.Val(); cursors[shelf] == 0 {
+			delete(cursors, shelf)
+		}
+	}
+	return pages, nil
+}
+
+// yieldPage yields the entries of a page, and reports whether the mark is on it.
+func yieldPage(pairs []string, yield func(attribution.RouteChange) error) (marked bool, err error) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == shelfMark {
+			marked = true
+		} else if err := yieldEntry(pairs[i+1], yield); err != nil {
+			return false, err
+		}
+	}
+	return marked, nil
 }
 
 func yieldEntry(value string, yield func(attribution.RouteChange) error) error {

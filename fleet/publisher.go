@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tributary/attribution"
+	"tributary/background"
 )
 
 // A Database is the feed of changes that Redis carries further.
@@ -79,29 +80,13 @@ func NewPublisher(o PublisherOptions) *Publisher {
 // again, at most 1 s apart; that is logged when it begins and when it ends.
 func (p *Publisher) Run(ctx context.Context) {
 	defer p.awaitFill()
-	changed, backoff := p.o.Changed, time.Duration(0)
-	for ctx.Err() == nil {
-		err := p.look(ctx)
-		if ctx.Err() != nil {
-			return
+	pace := background.Pace{Every: p.o.Poll, Again: defaultPoll, Most: maxBackoff, Wake: p.o.Changed}
+	background.Repeat(ctx, pace, func(error) {}, func(ctx context.Context) (more bool, err error) {
+		if err = p.look(ctx); ctx.Err() == nil {
+			p.report(err)
 		}
-		p.report(err)
-		wake, wait := changed, p.o.Poll
-		if err != nil {
-			backoff = min(max(2*backoff, defaultPoll), maxBackoff)
-			wake, wait = nil, backoff
-		} else {
-			backoff = 0
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		case _, open := <-wake:
-			if !open {
-				changed = nil
-			}
-		}
-	}
+		return false, err
+	})
 }
 
 // look publishes what the database has and Redis has not.

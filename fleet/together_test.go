@@ -249,9 +249,9 @@ func TestTrackersAgreeOnSealedSalts(t *testing.T) {
 		if err := nodes[0].Agree(ctx, other, now); !errors.Is(err, fleet.ErrOtherSecrets) || !strings.Contains(fmt.Sprint(err), "secrets.json") {
 			t.Errorf("a node with other secrets got %v", err)
 		}
-		offer := bytes.Repeat([]byte{9}, 32)
+		offer := bytes.Repeat([]byte{9}, 32) // for a day that nodes do not agree on yet
 		for range 2 {
-			if got, err := salts.Agree(ctx, now/dayMs+1, offer, now+2*dayMs); err != nil || !bytes.Equal(got, offer) {
+			if got, err := salts.Agree(ctx, now/dayMs+2, offer, now+2*dayMs); err != nil || !bytes.Equal(got, offer) {
 				t.Errorf("an offer came back as %x: %v", got, err)
 			}
 		}
@@ -259,7 +259,7 @@ func TestTrackersAgreeOnSealedSalts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key := client.SpreadKey("salt:" + strconv.FormatInt(now/dayMs+1, 10))
+		key := client.SpreadKey("salt:" + strconv.FormatInt(now/dayMs+2, 10))
 		text, err := redis.Get(ctx, key).Bytes()
 		if err != nil || bytes.Contains(text, offer) {
 			t.Errorf("the salt lies open in Redis: %v", err)

@@ -21,4 +21,12 @@
 //
 // (node, seq) names a row's record for ever: the node column is the tracker's
 // name and the log's identity.
+//
+// Reading order: rows.go (a Table: how a record becomes a row) with clicks.go
+// and clickblock.go (the one of clicks), shipper.go (the loop), fill.go (a
+// batch in the making), claims.go (what is on disk before the first send),
+// deliver.go (a batch until every row is somewhere), sink.go, refusal.go and
+// backoff.go (ClickHouse, its errors, and waiting for it), older.go and
+// pause.go. What is unique: unique.go, warm.go and unique_shared.go. What could
+// not be stored: quarantine.go and its kin.
 package ingest

@@ -112,9 +112,7 @@ func BenchmarkDrain(b *testing.B) {
 		b.StartTimer()
 		began := time.Now()
 		go func() { ended <- s.Run(ctx) }()
-		for log.Stats().Pending > 0 {
-			time.Sleep(5 * time.Millisecond)
-		}
+		eventually(b, "an empty log", func() bool { return log.Stats().Pending == 0 })
 		b.ReportMetric(clicks/time.Since(began).Seconds(), "clicks/s")
 		b.StopTimer()
 		after := cpuUs()

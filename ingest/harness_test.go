@@ -21,6 +21,16 @@ import (
 
 func TestMain(m *testing.M) { schematest.Main(m) }
 
+// eventually waits until something is so.
+func eventually(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
 // day is when the tests' clicks happen; far enough from a month's end.
 var day = time.Date(2027, 3, 14, 12, 0, 0, 0, time.UTC)
 

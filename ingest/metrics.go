@@ -20,6 +20,7 @@ type Metrics struct {
 
 	mu      sync.Mutex
 	watched map[string]watchedLog // by log
+	window  *MemoryWindow         // nil: none yet
 }
 
 // NewMetrics registers the counts.
@@ -58,6 +59,8 @@ type watchedLog struct {
 }
 
 var (
+	evictedMetric = prometheus.NewDesc("tributary_unique_evicted_total",
+		"Visits forgotten before their half hour was over, because there were too many to remember: their visitors may be counted as unique twice.", nil, nil)
 	lagMetric   = prometheus.NewDesc("tributary_ship_lag_seconds", "Age of the oldest record that is not in ClickHouse yet, of all logs.", nil, nil)
 	spoolMetric = prometheus.NewDesc("tributary_spool_records", "Records in the log that are not in ClickHouse yet, and conversions not settled yet.", []string{"log"}, nil)
 )
@@ -66,6 +69,13 @@ var (
 // what is on its way: how old its oldest record is, and how many there are.
 func (m *Metrics) Watch(log string, lag func() time.Duration, records func() uint64) {
 	m.watch(log, watchedLog{lag: lag, records: records})
+}
+
+// WatchWindow has the window counted that decides which hits are unique.
+func (m *Metrics) WatchWindow(w *MemoryWindow) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.window = w
 }
 
 // watch asks a log's shipper from now on; the last one of a name counts.
@@ -77,8 +87,10 @@ func (m *Metrics) watch(log string, w watchedLog) {
 	}
 }
 
-// Describe implements prometheus.Collector for what is asked of the shippers.
+// Describe implements prometheus.Collector for what is asked of the shippers and
+// the window.
 func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- evictedMetric
 	descriptions <- lagMetric
 	descriptions <- spoolMetric
 }
@@ -86,8 +98,11 @@ func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	m.mu.Lock()
-	watched := maps.Clone(m.watched)
+	watched, window := maps.Clone(m.watched), m.window
 	m.mu.Unlock()
+	if window != nil {
+		metrics <- prometheus.MustNewConstMetric(evictedMetric, prometheus.CounterValue, float64(window.Evicted()))
+	}
 	var lag time.Duration
 	for log, w := range watched {
 		lag = max(lag, w.lag())

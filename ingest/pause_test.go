@@ -24,11 +24,7 @@ func (n *node) running() (s *Shipper, stop func()) {
 
 func (n *node) awaitEmpty() {
 	n.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); n.log.Stats().Pending > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			n.t.Fatalf("%d records are left", n.log.Stats().Pending)
-		}
-	}
+	eventually(n.t, "an empty log", func() bool { return n.log.Stats().Pending == 0 })
 }
 
 // TestWhatIsStoredInAPauseIsWhatIsCommitted pauses a busy shipper again and again.
@@ -94,9 +90,7 @@ func TestPauseOfAShipperThatCannotShipGivesUp(t *testing.T) {
 	n.sink = sink
 	n.append(clicks(0, 500)...)
 	s, stop := n.running()
-	for len(s.claims.all()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "a claim", func() bool { return len(s.claims.all()) > 0 })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
 	if _, err := s.Pause(ctx); !errors.Is(err, context.DeadlineExceeded) {

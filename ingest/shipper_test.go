@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func clicks(from, to int) [][]byte {
@@ -259,12 +260,11 @@ func TestStopsSoonWhileClickHouseIsDown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	for tried := 0; tried < 5; {
+	eventually(t, "some tries", func() bool {
 		sink.mu.Lock()
-		tried = sink.inserts
-		sink.mu.Unlock()
-		time.Sleep(time.Millisecond)
-	}
+		defer sink.mu.Unlock()
+		return sink.inserts >= 5
+	})
 	cancel()
 	select {
 	case err := <-ended:
@@ -289,23 +289,7 @@ func TestMetricsOthersRelyOn(t *testing.T) {
 	n.append([]byte("no click"))
 	s := n.shipper()
 	n.quarantine.metrics = s.Metrics
-	gather := func() map[string]float64 {
-		families, err := n.metrics.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		values := map[string]float64{}
-		for _, f := range families {
-			for _, m := range f.GetMetric() {
-				name := f.GetName()
-				for _, l := range m.GetLabel() {
-					name += "," + l.GetName() + "=" + l.GetValue()
-				}
-				values[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
-			}
-		}
-		return values
-	}
+	gather := func() map[string]float64 { return gathered(t, n.metrics) }
 	before := gather()
 	if before["tributary_spool_records,log=clicks"] != 251 || before["tributary_ship_lag_seconds"] <= 0 {
 		t.Errorf("before shipping: %v", before)
@@ -313,9 +297,7 @@ func TestMetricsOthersRelyOn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	for n.log.Stats().Pending > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	n.awaitEmpty()
 	cancel()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
@@ -329,4 +311,24 @@ func TestMetricsOthersRelyOn(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got, want)
 		}
 	}
+}
+
+// gathered are the values of all metrics, by name and labels.
+func gathered(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += "," + l.GetName() + "=" + l.GetValue()
+			}
+			values[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	return values
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // TestWindowAnswersLikeAMap compares the window to its definition, over hours
@@ -70,6 +72,11 @@ func TestWindowIsBounded(t *testing.T) {
 	}
 	if w.Evicted() != 10_000-uint64(w.Entries()) {
 		t.Errorf("%d entries held and %d counted as evicted, of 10,000", w.Entries(), w.Evicted())
+	}
+	registry := prometheus.NewPedanticRegistry()
+	NewMetrics(registry).WatchWindow(w)
+	if got := gathered(t, registry)["tributary_unique_evicted_total"]; got != float64(w.Evicted()) {
+		t.Errorf("the metric says %v, not %d", got, w.Evicted())
 	}
 	if mark(10_000) || mark(9_500) {
 		t.Error("the latest visitors were forgotten")

@@ -172,7 +172,8 @@ type Adjustment struct {
 
 // Adjust corrects what an action is worth. One that is pending or held is changed;
 // for one that is locked or later an adjustment action with the difference is
-// made and returned.
+// made and returned, in the place of earlier ones that wait for budget. Where that
+// leaves no difference, the action itself is returned.
 func (l *Ledger) Adjust(ctx context.Context, scope Scope, id string, to Adjustment) (Action, error) {
 	var check attribution.Checker
 	check.Require(strings.TrimSpace(to.Reason) != "" && len(to.Reason) <= maxNote, "body.reason", "is required, at most %d bytes", maxNote)
@@ -194,18 +195,7 @@ func (l *Ledger) Adjust(ctx context.Context, scope Scope, id string, to Adjustme
 		}
 		why := cause{verb: verbAdjusted, reason: "adjusted", note: to.Reason}
 		if !a.open() {
-			worthAmount, worthPayout, err := w.worth(ctx, a)
-			if err != nil {
-				return nil, err
-			}
-			if to.Amount == nil {
-				amount = worthAmount
-			}
-			correction, err := w.correct(ctx, a, amount-worthAmount, intended-worthPayout, why)
-			if err != nil {
-				return nil, err
-			}
-			return correction, w.releaseOverBudget(ctx, a.CampaignID)
+			return w.adjustLocked(ctx, a, amount, intended, to.Amount != nil, why)
 		}
 		now := *a
 		now.AmountMinor = amount
@@ -217,6 +207,26 @@ func (l *Ledger) Adjust(ctx context.Context, scope Scope, id string, to Adjustme
 		}
 		return &now, w.change(ctx, a, &now, why)
 	})
+}
+
+// adjustLocked corrects a locked action to a payout and, where that is asked for,
+// an amount. Earlier corrections that are open are reversed: this one says it all.
+func (w *writing) adjustLocked(ctx context.Context, a *ActionRecord, amountMinor, payoutMinor int64, byAmount bool, why cause) (*ActionRecord, error) {
+	has, err := w.worth(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if !byAmount {
+		amountMinor = has.askedMinor()
+	}
+	if err := w.reverseOpen(ctx, has, cause{reason: "other", note: "another adjustment took its place"}); err != nil {
+		return nil, err
+	}
+	correction, err := w.correct(ctx, a, has, amountMinor, payoutMinor, why)
+	if err != nil {
+		return nil, err
+	}
+	return correction, w.releaseOverBudget(ctx, a.CampaignID)
 }
 
 // repay books an open action anew. A payout given by hand passes no caps.
@@ -273,7 +283,12 @@ func (w *writing) adjusted(ctx context.Context, scope Scope, a *ActionRecord, to
 		whole = converted
 	}
 	share := attribution.ParseFraction(a.Credit)
-	whole.Currency, whole.AmountMinor = a.Currency, proportion(amountMinor, big.NewRat(share.Den, max(share.Num, 1)))
+	wholeMinor := proportion(amountMinor, big.NewRat(share.Den, max(share.Num, 1)))
+	if whole.AmountMinor > 0 { // tax and shipping are the same part of less, or more
+		scale := big.NewRat(wholeMinor, whole.AmountMinor)
+		whole.TaxMinor, whole.ShippingMinor = proportion(whole.TaxMinor, scale), proportion(whole.ShippingMinor, scale)
+	}
+	whole.Currency, whole.AmountMinor = a.Currency, wholeMinor
 	priced, err := w.reprice(ctx, whole, []*ActionRecord{a})
 	if err != nil {
 		return 0, 0, err

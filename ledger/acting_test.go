@@ -141,7 +141,7 @@ func TestRoutesAreTold(t *testing.T) {
 			levels += " " + m.Kind
 		}
 	}
-	equal(t, "told of", levels, " campaign budget campaign budget campaign") // approved, 80 %, over, 50 % of the new one, live
+	equal(t, "told of", levels, " campaign budget budget campaign budget campaign") // approved, 50 and 80 %, over, 50 % of the new one, live
 }
 
 func TestRefunds(t *testing.T) {

@@ -212,12 +212,12 @@ func (w *writing) addConverted(ctx context.Context, input *attribution.Case) err
 
 // remember keeps what later conversions of the customer are to know: its clicks
 // and that it bought.
-func (w *writing) remember(ctx context.Context, report *attribution.Report, c *attribution.Conversion) error {
+func (w *writing) remember(ctx context.Context, report *attribution.Report, c *attribution.Conversion, record *ConversionRecord) error {
 	if c.CustomerID == "" {
 		return nil
 	}
 	if c.Event == saleEvent && !c.CustomerBought {
-		if _, err := w.Exec(ctx, "ledger.keep_sale", c.AdvertiserID, c.CustomerID, int64(c.EventTime)); err != nil {
+		if _, err := w.Exec(ctx, "ledger.keep_sale", c.AdvertiserID, c.CustomerID, int64(c.EventTime), record.Number); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"tributary/attribution"
 )
@@ -57,24 +58,64 @@ func (l *Ledger) ClicksDue(ctx context.Context) (campaigns []string, from attrib
 
 // BookClicks books the clicks of the hour that begins at hour as one action for
 // each task, locked at once. What was booked before is not booked again. A
-// campaign whose terms then had no event click pays none.
+// campaign whose terms then had no event click pays none, nor is a creator paid
+// for an hour in which it was not joined. Clicks of a task that cannot be booked
+// are put aside and logged: the others' are booked all the same.
 func (l *Ledger) BookClicks(ctx context.Context, hour attribution.Instant, rows []PaidClicks) error {
 	for len(rows) > 0 {
 		batch := rows[:min(clickBatch, len(rows))]
 		rows = rows[len(batch):]
-		err := l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) error {
-			for i := range batch {
-				if err := w.bookClicks(ctx, hour, &batch[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err := l.bookTogether(ctx, hour, batch)
+		if err != nil && !passing(err) {
+			err = l.bookSingly(ctx, hour, batch)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bookTogether books clicks of several tasks, all or none. A panic is an error.
+func (l *Ledger) bookTogether(ctx context.Context, hour attribution.Instant, batch []PaidClicks) error {
+	return l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("ledger: booking clicks panicked: %v", p)
+			}
+		}()
+		for i := range batch {
+			if err := w.bookClicks(ctx, hour, &batch[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// bookSingly books each task's clicks behind a savepoint. Those that fail while the
+// database can be written are noted without an action, and never booked.
+func (l *Ledger) bookSingly(ctx context.Context, hour attribution.Instant, batch []PaidClicks) error {
+	return l.write(ctx, Scope{}, nil, func(ctx context.Context, w *writing) error {
+		for i := range batch {
+			clicks := &batch[i]
+			failed := l.bookTogether(ctx, hour, batch[i:i+1])
+			if failed == nil {
+				continue
+			}
+			if passing(failed) { // it is not these clicks that fail
+				return failed
+			}
+			w.OnCommit(func() {
+				l.log.Error("a task's clicks of an hour cannot be booked and are put aside: pay for them by hand, with POST /v1/tasks/{id}/pay",
+					"task_id", clicks.TaskID, "campaign_id", clicks.CampaignID, "hour", hour.Time().UTC(), "clicks", clicks.Clicks, "error", failed)
+			})
+			if _, err := w.Exec(ctx, "ledger.book_clicks", clicks.TaskID, int64(hour), clicks.Clicks, "", int64(w.at)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // ClicksBooked keeps that every click before through is booked.
@@ -110,7 +151,12 @@ func (w *writing) bookClicks(ctx context.Context, hour attribution.Instant, clic
 	if err != nil {
 		return err
 	}
-	if override := participation.at(hour).Override; override != nil {
+	creator := participation.at(hour)
+	joined := func(s attribution.Span) bool { return s.From < hour+HourMs && (s.To == 0 || s.To > hour) }
+	if !slices.ContainsFunc(creator.Joined, joined) {
+		return nil
+	}
+	if override := creator.Override; override != nil {
 		if own, given := override.Events[EventClick]; given {
 			rule = own
 		}

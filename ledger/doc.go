@@ -19,17 +19,19 @@
 // Reading order: ledger.go (a writing: one transaction and its numbers),
 // record.go (the rows of actions and conversions), enter.go (the one way an
 // action comes to be or changes; committed cost and tallies follow from it),
-// purse.go and tally.go (budget and caps), settle.go with report.go, facts.go,
-// candidates.go, exchange.go, fraud.go (what the rules against fraud say) and once.go (a conversion), refund.go, acting.go (what people
-// do), release.go (what waits for budget), tick.go (what time does), settler.go
-// (the loop) and wait.go, fraud_rates.go (creators' rates, once an hour), reattribute.go with reattributing.go and recredit.go
-// (deciding again), override.go (verdicts of
-// clicks that were judged again), models.go (deciding without keeping it), then the read side: view.go, list.go, explain.go,
-// quarantine.go, outbox.go, copy.go, totals.go.
+// purse.go and tally.go (budget and caps). A conversion: settle.go with
+// report.go, facts.go, candidates.go, exchange.go, fraud.go (what the rules
+// against fraud say) and once.go. What changes it: refund.go with refund_part.go,
+// acting.go (what people do), correct.go (what becomes of locked actions),
+// release.go (what waits for budget), tick.go (what time does). The
+// loop: settler.go and wait.go; fraud_rates.go (creators' rates, once an hour).
+// Deciding again: reattribute.go with reattributing.go and recredit.go,
+// override.go (verdicts of clicks that were judged again), models.go (without
+// keeping it). The read side: view.go, list.go, explain.go, quarantine.go,
+// outbox.go, copy.go, totals.go.
 //
 // Beside conversions, post.go with post_cutoff.go (what posts earn by their
-// metrics) and click_pay.go (pay per click) make actions.
-//
-// The migration 0002_ledger.sql already has the tables of what is built on top:
-// payouts, task_payments, click_bookings, post_bookings, fx_rates, inquiries.
+// metrics), click_pay.go (pay per click), task_pay.go (fees) and inquiry.go (a
+// sale that somebody missed) make actions; payout.go puts what is payable into
+// payouts.
 package ledger

@@ -191,10 +191,12 @@ func scanInquiry(row scanner) (Inquiry, error) {
 
 // ApproveInquiry credits the creator with the sale, by the terms of the campaign,
 // through caps and budget. What the merchant reported of the order counts before
-// what the creator said of it.
-func (l *Ledger) ApproveInquiry(ctx context.Context, scope Scope, id, note string) (Inquiry, error) {
+// what the creator said of it, and what was refunded of it is not credited. An order
+// that this creator has an action of is a conflict; one that another creator is
+// credited with is one too, unless force says that both are to be paid.
+func (l *Ledger) ApproveInquiry(ctx context.Context, scope Scope, id, note string, force bool) (Inquiry, error) {
 	return l.decideInquiry(ctx, scope, id, InquiryApproved, note, func(ctx context.Context, w *writing, q *Inquiry) (string, error) {
-		a, err := w.creditInquiry(ctx, q)
+		a, err := w.creditInquiry(ctx, q, force)
 		if err != nil {
 			return "", err
 		}
@@ -243,7 +245,7 @@ func (l *Ledger) decideInquiry(ctx context.Context, scope Scope, id, state, reas
 
 // creditInquiry makes the action of an approved inquiry, on the order's
 // conversion where the merchant reported one.
-func (w *writing) creditInquiry(ctx context.Context, q *Inquiry) (*ActionRecord, error) {
+func (w *writing) creditInquiry(ctx context.Context, q *Inquiry, force bool) (*ActionRecord, error) {
 	report := &attribution.Report{
 		Kind: attribution.ReportConversion, AdvertiserID: q.AdvertiserID, Source: SourceInquiry, Signed: true, KeyID: w.scope.KeyID, ReceivedAt: w.at,
 		Fields: attribution.ReportFields{
@@ -259,11 +261,69 @@ func (w *writing) creditInquiry(ctx context.Context, q *Inquiry) (*ActionRecord,
 		return nil, err
 	}
 	if record != nil {
+		if err := w.refuseSecondCredit(ctx, q, record, force); err != nil {
+			return nil, err
+		}
 		if conversion, err = record.conversion(); err != nil {
 			return nil, err
 		}
 		conversion.ForcedCreatorID = q.CreatorID
 	}
+	decision, err := w.decideForced(ctx, q, conversion)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case record == nil:
+		if record, err = w.insertConversion(ctx, report, conversion, decision); err == nil {
+			w.ended(report.Kind, Accepted, "")
+			err = w.keepOutcomes(ctx, logInquiries)
+		}
+	case !record.Attributed:
+		_, err = w.Exec(ctx, "ledger.attribute_conversion", record.Number, int64(w.at))
+		record.Attributed, record.Reason = true, ""
+	}
+	if err != nil {
+		return nil, err
+	}
+	credit := &decision.Credits[0]
+	credit.AmountMinor, credit.IntendedMinor = record.unrefunded(credit.AmountMinor, credit.IntendedMinor)
+	a, err := w.bookCredit(ctx, record, conversion, credit)
+	if err != nil {
+		return nil, err
+	}
+	return a, w.tellConversion(ctx, Accepted, record, []*ActionRecord{a})
+}
+
+// refuseSecondCredit refuses to credit an inquiry's creator with an order that it
+// has an action of, or that another is credited with, unless that is forced.
+func (w *writing) refuseSecondCredit(ctx context.Context, q *Inquiry, order *ConversionRecord, force bool) error {
+	actions, err := w.actionsOf(ctx, order)
+	if err != nil {
+		return err
+	}
+	for _, a := range actions {
+		if a.State != Reversed && a.CreatorID == q.CreatorID {
+			return conflict("the creator has action %s of order %.64q already: adjust that one, and reject the inquiry", a.ID, q.OrderID)
+		}
+	}
+	for _, a := range actions {
+		if a.State == Reversed || force {
+			continue
+		}
+		has, err := w.worth(ctx, a)
+		if err != nil {
+			return err
+		}
+		if a.open() || has.credits() {
+			return conflict("another creator is credited with order %.64q by action %s: reverse or adjust that one first, or approve with force to pay both", q.OrderID, a.ID)
+		}
+	}
+	return nil
+}
+
+// decideForced credits a conversion to the task of an inquiry.
+func (w *writing) decideForced(ctx context.Context, q *Inquiry, conversion *attribution.Conversion) (*attribution.Decision, error) {
 	task, err := scanPayableTask(w.Row(ctx, "ledger.task", q.TaskID))
 	if err != nil {
 		return nil, err
@@ -281,23 +341,5 @@ func (w *writing) creditInquiry(ctx context.Context, q *Inquiry) (*ActionRecord,
 	if conversion.Currency != "" && conversion.Currency != currency && input.Converted[currency] == nil {
 		return nil, conflict("there is no rate from %s to %s for %s: set it at /v1/fx-rates", conversion.Currency, currency, conversion.EventTime)
 	}
-	decision := attribution.Decide(input)
-	switch {
-	case record == nil:
-		if record, err = w.insertConversion(ctx, report, conversion, decision); err == nil {
-			w.ended(report.Kind, Accepted, "")
-			err = w.keepOutcomes(ctx, logInquiries)
-		}
-	case !record.Attributed:
-		_, err = w.Exec(ctx, "ledger.attribute_conversion", record.Number, int64(w.at))
-		record.Attributed, record.Reason = true, ""
-	}
-	if err != nil {
-		return nil, err
-	}
-	a, err := w.bookCredit(ctx, record, conversion, &decision.Credits[0])
-	if err != nil {
-		return nil, err
-	}
-	return a, w.tellConversion(ctx, Accepted, record, []*ActionRecord{a})
+	return attribution.Decide(input), nil
 }

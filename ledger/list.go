@@ -291,19 +291,4 @@ func page[T any](ctx context.Context, db database.Reader, query string, given da
 	return list, nil
 }
 
-// narrowest leaves the first name that is given to find rows by its index, and
-// has the others only tested ("also_").
-func narrowest(given database.Given, names ...string) {
-	found := false
-	for _, name := range names {
-		value := given[name]
-		if value == nil || value == "" {
-			continue
-		}
-		if found {
-			given["also_"+name] = value
-			delete(given, name)
-		}
-		found = true
-	}
-}
+func narrowest(given database.Given, names ...string) { given.Narrow(names...) }

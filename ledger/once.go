@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"math/big"
 	"strings"
 
 	"tributary/attribution"
@@ -16,12 +15,16 @@ func (w *writing) settleAgain(ctx context.Context, report *attribution.Report, c
 	if err != nil {
 		return Settled{}, err
 	}
-	same := conversion.AmountMinor == first.AmountMinor && conversion.Currency == first.Currency
 	refundedOther := first.RefundedMinor > 0 && conversion.Currency != first.Currency
-	if report.Signed && !first.Signed && supersedable(actions) && !refundedOther {
-		return w.supersede(ctx, report, conversion, first, actions, same)
+	if report.Signed && !first.Signed && !refundedOther {
+		if err := w.allUpToDate(ctx, actions); err != nil {
+			return Settled{}, err
+		}
+		if supersedable(actions) {
+			return w.supersede(ctx, report, first, actions)
+		}
 	}
-	if same {
+	if conversion.AmountMinor == first.AmountMinor && conversion.Currency == first.Currency {
 		return settledAs(Duplicate, first, actions), nil
 	}
 	settled := settledAs(Conflict, first, actions)
@@ -48,74 +51,87 @@ func supersedable(actions []*ActionRecord) bool {
 // supersede puts a signed report in the place of an unsigned one: its amounts
 // count, what the first left out is filled in, and who is credited stays. What was
 // refunded of the order stays refunded.
-func (w *writing) supersede(ctx context.Context, report *attribution.Report, conversion *attribution.Conversion, first *ConversionRecord,
-	actions []*ActionRecord, same bool) (Settled, error) {
-	var fields attribution.ReportFields
-	if err := decode(first.fields, &fields); err != nil {
-		return Settled{}, err
-	}
-	amend(&fields, &report.Fields)
+func (w *writing) supersede(ctx context.Context, report *attribution.Report, first *ConversionRecord, actions []*ActionRecord) (Settled, error) {
 	amended := *report
-	amended.Fields, amended.ReceivedAt = fields, attribution.Instant(first.ReceivedAtMs)
-	if amended.Fields.EventTime == 0 {
-		amended.Fields.EventTime = attribution.Instant(first.EventTimeMs)
+	amended.Fields = attribution.ReportFields{}
+	if err := decode(first.fields, &amended.Fields); err != nil {
+		return Settled{}, err
 	}
-	whole, err := conversionOf(&amended)
+	before, err := first.conversion()
 	if err != nil {
 		return Settled{}, err
 	}
-	text, err := encode(&fields)
+	amend(&amended.Fields, &report.Fields)
+	if first.fields, err = encode(&amended.Fields); err != nil {
+		return Settled{}, err
+	}
+	first.Signed = true
+	whole, err := first.conversion()
 	if err != nil {
 		return Settled{}, err
 	}
-	priced, err := w.reprice(ctx, whole, actions)
+	first.become(whole.AmountMinor, whole.Currency)
+	first.Customer, first.Source, first.UpgradedAtMs, first.UpdatedAtMs = whole.CustomerID, report.Source, int64(w.at), int64(w.at)
+	repriced, err := w.upgrade(ctx, first, before, whole, actions)
 	if err != nil {
 		return Settled{}, err
 	}
-	first.RefundedMinor = min(first.RefundedMinor, whole.AmountMinor)
-	refunded := new(big.Rat)
-	if first.RefundedMinor > 0 {
-		refunded = big.NewRat(first.RefundedMinor, whole.AmountMinor)
-	}
-	for i, was := range actions {
-		if !was.open() {
-			continue
-		}
-		now := *was
-		now.Reasons = now.Reasons.without(ReasonUnsigned)
-		if !same {
-			now.AmountMinor = priced[i].AmountMinor - proportion(priced[i].AmountMinor, refunded)
-			intended := priced[i].IntendedMinor - proportion(priced[i].IntendedMinor, refunded)
-			if err := w.rebook(ctx, was, &now, intended); err != nil {
-				return Settled{}, err
-			}
-		} else if was.State == Held && !now.Reasons.holds() {
-			w.open(&now)
-		}
-		if err := w.amend(ctx, was, &now, cause{verb: verbSourceUpgrade, role: roleSettler, note: "a signed report superseded an unsigned one"}); err != nil {
-			return Settled{}, err
-		}
-		actions[i] = &now
-	}
-	first.AmountMinor, first.Currency, first.Customer, first.Source, first.Signed = whole.AmountMinor, whole.Currency, whole.CustomerID, report.Source, true
-	first.UpgradedAtMs, first.UpdatedAtMs, first.fields = int64(w.at), int64(w.at), text
-	if _, err := w.Exec(ctx, "ledger.upgrade_conversion", first.Number, first.AmountMinor, first.Currency, first.Customer, first.Source, first.fields, first.RefundedMinor, int64(w.at)); err != nil {
+	if _, err := w.Exec(ctx, "ledger.upgrade_conversion", first.Number, first.AmountMinor, first.Currency, first.Customer, first.Source, first.fields,
+		first.RefundedMinor, first.refunded.String(), int64(w.at)); err != nil {
 		return Settled{}, err
 	}
-	if err := w.remember(ctx, &amended, whole); err != nil {
+	if err := w.remember(ctx, &amended, whole, first); err != nil {
 		return Settled{}, err
 	}
 	if err := w.tellConversion(ctx, verbSourceUpgrade, first, nil); err != nil {
 		return Settled{}, err
 	}
-	status := Accepted
-	if same {
-		status = Duplicate
+	status := Duplicate
+	if repriced {
+		status = Accepted
 	}
 	actions, err = w.releaseFor(ctx, first, actions)
 	settled := settledAs(status, first, actions)
 	settled.outcome = upgraded
 	return settled, err
+}
+
+// upgrade brings the actions of an order that are open from what they were worth
+// before a signed report to what they are worth by it. One that it makes worth the
+// same keeps what was adjusted by hand.
+func (w *writing) upgrade(ctx context.Context, order *ConversionRecord, before, whole *attribution.Conversion, actions []*ActionRecord) (repriced bool, err error) {
+	was, err := w.reprice(ctx, before, actions)
+	if err != nil {
+		return false, err
+	}
+	priced, err := w.reprice(ctx, whole, actions)
+	if err != nil {
+		return false, err
+	}
+	otherAmount := whole.AmountMinor != before.AmountMinor || whole.Currency != before.Currency
+	repriced = otherAmount
+	for i, a := range actions {
+		if !a.open() {
+			continue
+		}
+		now := *a
+		now.Reasons = now.Reasons.without(ReasonUnsigned)
+		if otherAmount || priced[i].AmountMinor != was[i].AmountMinor || priced[i].IntendedMinor != was[i].IntendedMinor {
+			repriced = true
+			var intended int64
+			now.AmountMinor, intended = order.unrefunded(priced[i].AmountMinor, priced[i].IntendedMinor)
+			err = w.rebook(ctx, a, &now, intended)
+		} else if a.State == Held && !now.Reasons.holds() {
+			w.open(&now)
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := w.amend(ctx, a, &now, cause{verb: verbSourceUpgrade, role: roleSettler, note: "a signed report superseded an unsigned one"}); err != nil {
+			return false, err
+		}
+	}
+	return repriced, nil
 }
 
 // amend puts the signed report's amounts into the first one's fields and fills in
@@ -162,6 +178,17 @@ func (w *writing) actionsOf(ctx context.Context, c *ConversionRecord) ([]*Action
 		return err
 	}, c.OrderID, c.ID)
 	return actions, err
+}
+
+// allUpToDate brings actions up to date, in place: what was due before now has
+// happened.
+func (w *writing) allUpToDate(ctx context.Context, actions []*ActionRecord) (err error) {
+	for i := range actions {
+		if actions[i], err = w.upToDate(ctx, actions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // releaseFor releases what has room in the campaigns of a conversion's actions,

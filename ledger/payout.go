@@ -176,7 +176,7 @@ func (w *writing) makePayout(ctx context.Context, g payableGroup, asOf attributi
 	for _, was := range actions {
 		now := *was
 		now.PayoutID = id
-		if err := w.change(ctx, was, &now, cause{verb: verbPutInPayout, reason: id}); err != nil {
+		if err := w.amend(ctx, was, &now, cause{verb: verbPutInPayout, reason: id}); err != nil {
 			return "", err
 		}
 	}
@@ -246,7 +246,7 @@ func (w *writing) pay(ctx context.Context, p *CreatorPayout, reference string) e
 	for _, was := range actions {
 		now := *was
 		now.State, now.PaidAtMs = Paid, int64(w.at)
-		if err := w.change(ctx, was, &now, cause{verb: verbPaid, reason: p.ID, note: reference}); err != nil {
+		if err := w.amend(ctx, was, &now, cause{verb: verbPaid, reason: p.ID, note: reference}); err != nil {
 			return err
 		}
 	}

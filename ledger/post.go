@@ -72,6 +72,9 @@ func (c *costPer) all() []postPrice {
 // its metrics. Being approved locks them; what it achieves from then on makes
 // further actions, and nothing is taken back. One that is ineffective has its
 // actions reversed that are not locked.
+//
+// An action that a person adjusted stays as it is until its own quantity or its
+// price is another one: then it is worth quantity × price again.
 func (l *Ledger) PostChanged(ctx context.Context, scope Scope, postID string) error {
 	return l.write(ctx, scope, nil, func(ctx context.Context, w *writing) error {
 		post, err := w.post(ctx, postID)
@@ -132,13 +135,14 @@ func (w *writing) post(ctx context.Context, id string) (*postFacts, error) {
 
 // A postBooking is how much of one metric is booked, and the last action of it.
 type postBooking struct {
-	quantity int64
-	last     *ActionRecord // nil: none yet
+	quantity   int64
+	worthMinor int64         // what the last action was measured at: a person may have adjusted it since
+	last       *ActionRecord // nil: none yet
 }
 
 func (w *writing) postBooking(ctx context.Context, postID, event string) (b postBooking, err error) {
 	var actionID string
-	err = w.Row(ctx, "ledger.post_booking", postID, event).Scan(&b.quantity, &actionID)
+	err = w.Row(ctx, "ledger.post_booking", postID, event).Scan(&b.quantity, &b.worthMinor, &actionID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b, nil
 	}
@@ -161,12 +165,17 @@ func (w *writing) measure(ctx context.Context, post *postFacts, event string, pr
 	settled := booked.quantity // in actions that stand as they are
 	if booked.last != nil && booked.last.open() {
 		settled -= booked.last.Quantity
-		followed, err := w.follow(ctx, post, booked.last, price, max(0, target-settled))
+		quantity := max(0, target-settled)
+		worth, err := worthOf(price, quantity, booked.last.Currency)
+		if err != nil || quantity == booked.last.Quantity && worth == booked.worthMinor {
+			return err
+		}
+		followed, err := w.follow(ctx, post, booked.last, price, quantity, worth)
 		if err != nil {
 			return err
 		}
 		if followed {
-			return w.keepPostBooking(ctx, post, event, max(target, settled), booked.last.ID)
+			return w.keepPostBooking(ctx, post, event, postBooking{settled + quantity, worth, booked.last})
 		}
 		settled = booked.quantity
 	}
@@ -177,26 +186,23 @@ func (w *writing) measure(ctx context.Context, post *postFacts, event string, pr
 	if err != nil {
 		return err
 	}
-	return w.keepPostBooking(ctx, post, event, target, made.ID)
+	return w.keepPostBooking(ctx, post, event, postBooking{target, made.IntendedMinor, made})
 }
 
-// follow brings an open action to a quantity. It does nothing and reports false
-// where growing would take the action out of a budget it has its part of.
-func (w *writing) follow(ctx context.Context, post *postFacts, was *ActionRecord, price attribution.Decimal, quantity int64) (bool, error) {
-	worth, err := worthOf(price, quantity, was.Currency)
-	if err != nil || quantity == was.Quantity && worth == was.IntendedMinor {
-		return err == nil, err
-	}
+// follow brings an open action to a quantity and what that is worth. It does
+// nothing and reports false where growing would take the action out of a budget it
+// has its part of.
+func (w *writing) follow(ctx context.Context, post *postFacts, was *ActionRecord, price attribution.Decimal, quantity, worthMinor int64) (bool, error) {
 	p, err := w.purse(ctx, post.campaignID)
 	if err != nil {
 		return false, err
 	}
-	if p.overBudget && !was.waits() && worth > was.IntendedMinor {
+	if p.overBudget && !was.waits() && worthMinor > was.IntendedMinor {
 		return false, nil
 	}
 	now, over := *was, p.overBudget
 	now.Quantity = quantity
-	if err := w.rebook(ctx, was, &now, worth); err != nil {
+	if err := w.rebook(ctx, was, &now, worthMinor); err != nil {
 		return false, err
 	}
 	if now.waits() && !was.waits() {
@@ -283,7 +289,8 @@ func (w *writing) reversePost(ctx context.Context, post *postFacts) error {
 		if err != nil {
 			return err
 		}
-		return w.keepPostBooking(ctx, post, was.Event, booked.quantity-was.Quantity, booked.last.ID)
+		booked.quantity -= was.Quantity
+		return w.keepPostBooking(ctx, post, was.Event, booked)
 	})
 }
 
@@ -305,8 +312,8 @@ func (w *writing) eachPostAction(ctx context.Context, post *postFacts, do func(*
 	return nil
 }
 
-func (w *writing) keepPostBooking(ctx context.Context, post *postFacts, event string, quantity int64, actionID string) error {
-	_, err := w.Exec(ctx, "ledger.keep_post_booking", post.id, event, quantity, actionID, int64(w.at))
+func (w *writing) keepPostBooking(ctx context.Context, post *postFacts, event string, b postBooking) error {
+	_, err := w.Exec(ctx, "ledger.keep_post_booking", post.id, event, b.quantity, b.worthMinor, b.last.ID, int64(w.at))
 	return err
 }
 

@@ -25,7 +25,7 @@ var defaultPostCutoff = PostCutoff{Day: 5, Zone: time.FixedZone("Asia/Singapore"
 func (c PostCutoff) run(posted, approved attribution.Instant) attribution.Instant {
 	month := func(from attribution.Instant, later int) attribution.Instant {
 		year, month, _ := from.Time().In(c.Zone).Date()
-		return attribution.InstantOf(time.Date(year, month+time.Month(later), c.Day, 0, 0, 0, 0, c.Zone))
+		return attribution.InstantOf(attribution.StartOfDay(year, month+time.Month(later), c.Day, c.Zone))
 	}
 	at := month(approved, 0)
 	if at < approved {

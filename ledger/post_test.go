@@ -149,3 +149,35 @@ func TestSingleApprovalWaitsForThePost(t *testing.T) {
 	p.advance(31 * 24 * time.Hour)
 	p.want("with it", "post 1 5.00 payable")
 }
+
+func TestAdjustedPostKeepsItsWorthUntilItIsMeasuredAnew(t *testing.T) {
+	t.Parallel()
+	p := newPosted(t, `{"budget":{"amount":"1000.00"},"cost_per":{"post":"50","like":"0.10"}}`)
+	adjust := func(event, payout string) {
+		t.Helper()
+		for _, a := range must(p.Ledger.Actions(p.ctx, adminScope, ActionFilter{}, Page{}))(t).Items {
+			if a.Event == event && a.State == Pending {
+				must(p.Adjust(p.ctx, adminScope, a.ID, Adjustment{Payout: new(attribution.Decimal(payout)), Reason: "agreed"}))(t)
+			}
+		}
+	}
+	p.judge("effective")
+	p.seen(20, 0)
+	adjust("post", "30.00")
+	adjust("like", "5.00")
+	p.want("adjusted", "post 1 30.00 pending", "like 20 5.00 pending")
+	p.judge("warning")
+	p.seen(20, 900)
+	p.want("what else changes", "post 1 30.00 pending", "like 20 5.00 pending")
+	p.seen(21, 900)
+	p.want("its quantity changed", "post 1 30.00 pending", "like 21 2.10 pending")
+	adjust("like", "5.00")
+	p.patch(p.campaignID, `{"cost_per":{"post":"50","like":"0.20"}}`)
+	p.judge("effective")
+	p.want("its price changed", "post 1 30.00 pending", "like 21 4.20 pending")
+	adjust("like", "4.00")
+	p.judge("approved")
+	p.want("approved", "post 1 30.00 locked", "like 21 4.00 locked")
+	p.seen(31, 900)
+	p.want("more", "post 1 30.00 locked", "like 21 4.00 locked", "like 10 2.00 locked")
+}

@@ -54,7 +54,7 @@ func (b *books) amount(most int64) string {
 }
 
 func (b *books) step() {
-	switch rapid.SampledFrom([]string{"sale", "sale", "sale", "again", "unsigned", "refund", "act", "act", "act", "budget", "time", "post", "likes"}).Draw(b.T, "what") {
+	switch rapid.SampledFrom([]string{"sale", "sale", "sale", "again", "unsigned", "refund", "act", "act", "act", "budget", "margin", "time", "post", "likes"}).Draw(b.T, "what") {
 	case "sale":
 		b.orders++
 		b.report1(b.orders, true)
@@ -64,8 +64,11 @@ func (b *books) step() {
 	case "again":
 		b.report1(rapid.IntRange(1, max(b.orders, 1)).Draw(b.T, "order"), true)
 	case "refund":
+		taken := rapid.SampledFrom([]string{fmt.Sprintf(`"amount":%q`, b.amount(5_000)), `"items":[{"sku":"a"}]`, `"items":[{"sku":"b"}]`, `"reason":"all"`}).Draw(b.T, "taken")
 		b.refund(fmt.Sprint("o", rapid.IntRange(1, max(b.orders, 1)).Draw(b.T, "order")),
-			fmt.Sprintf(`{"refund_id":"r%d","amount":%q}`, rapid.IntRange(1, 20).Draw(b.T, "refund"), b.amount(5_000)))
+			fmt.Sprintf(`{"refund_id":"r%d",%s}`, rapid.IntRange(1, 20).Draw(b.T, "refund"), taken))
+	case "margin":
+		b.patch(b.campaignID, fmt.Sprintf(`{"margin_rate":"0.%d"}`, rapid.IntRange(10, 60).Draw(b.T, "margin")))
 	case "budget":
 		b.budgetMinor = rapid.Int64Range(0, 20_000).Draw(b.T, "budget")
 		b.patch(b.campaignID, fmt.Sprintf(`{"budget":{"amount":%q}}`, attribution.FormatMoney(b.budgetMinor, "USD")))
@@ -95,7 +98,11 @@ func (b *books) report1(order int, signed bool) {
 	if rapid.Bool().Draw(b.T, "one touch") {
 		touches = fmt.Sprintf("%q", b.clicks[0])
 	}
-	r := b.report(fmt.Sprintf(`{"event":"sale","order_id":"o%d","amount":%q,"currency":"USD","click_ids":[%s]}`, order, b.amount(30_000), touches))
+	items := ""
+	if rapid.Bool().Draw(b.T, "items") {
+		items = fmt.Sprintf(`,"tax":"3.00","items":[{"sku":"a","price":%q},{"sku":"b","quantity":3,"price":%q}]`, b.amount(9_000), b.amount(3_000))
+	}
+	r := b.report(fmt.Sprintf(`{"event":"sale","order_id":"o%d","amount":%q,"currency":"USD","click_ids":[%s]%s}`, order, b.amount(30_000), touches, items))
 	r.Signed = signed
 	b.settle(r)
 }
@@ -155,6 +162,9 @@ func (b *books) check() {
 		"payouts below nothing":                       `SELECT COUNT(*) FROM actions WHERE payout_minor < 0 AND referral <> 'adjustment'`,
 		"actions worth less than nothing": `SELECT COUNT(*) FROM actions a WHERE corrects = '' AND payout_minor +
 			COALESCE((SELECT SUM(payout_minor) FROM actions c WHERE c.corrects = a.id AND c.state <> 'reversed'), 0) < 0`,
+		"actions that cost something and pay nothing, or cost less than nothing": `SELECT COUNT(*) FROM (SELECT SUM(payout_minor) AS payout, SUM(cost_minor) AS cost
+			FROM actions WHERE state <> 'reversed' GROUP BY CASE corrects WHEN '' THEN id ELSE corrects END) AS worths WHERE cost < 0 OR payout = 0 AND cost <> 0`,
+		"refunds that are no part": `SELECT COUNT(*) FROM conversions WHERE refunded_part LIKE '-%' OR (refunded_minor > 0) AND refunded_part = '0' AND amount_minor = refunded_minor`,
 		"posts paid for more than was seen": `SELECT COUNT(*) FROM (SELECT 1 FROM actions a WHERE referral = 'post' AND state <> 'reversed' GROUP BY post_id, event
 			HAVING SUM(quantity) > (SELECT CASE WHEN MAX(likes) > 1 THEN MAX(likes) ELSE 1 END FROM post_snapshots s WHERE s.post_id = a.post_id)) AS beyond`,
 		"refunds beyond their orders":         `SELECT COUNT(*) FROM conversions WHERE refunded_minor > amount_minor`,

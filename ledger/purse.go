@@ -25,6 +25,8 @@ type purse struct {
 
 	committedBefore int64
 	overBefore      bool
+	toldPercent     int64 // the highest part of the budget that was told of
+	toldOfMinor     int64 // the budget that was
 }
 
 // purse reads a campaign's money, once in a writing.
@@ -40,7 +42,8 @@ func (w *writing) purse(ctx context.Context, campaignID string) (*purse, error) 
 	var budget, maxCreator sql.NullInt64
 	var mode string
 	var over int64
-	err = w.Row(ctx, "ledger.campaign_money", campaignID).Scan(&budget, &mode, &p.committedMinor, &over, &maxCreator, &p.margin, &p.agency)
+	err = w.Row(ctx, "ledger.campaign_money", campaignID).Scan(&budget, &mode, &p.committedMinor, &over, &maxCreator, &p.margin, &p.agency,
+		&p.toldPercent, &p.toldOfMinor)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: reading a campaign's money: %w", err)
 	}
@@ -144,18 +147,39 @@ func (w *writing) keepPurses(ctx context.Context) error {
 	return nil
 }
 
-// tellBudget tells of the highest part of the budget that was newly reached.
+// tellBudget tells of every part of the budget that is reached, once for a budget.
+// When it is another one, what had been reached of both is not told of again.
 func (w *writing) tellBudget(ctx context.Context, p *purse) error {
-	for _, percent := range slices.Backward(notifiedPercents[:]) {
-		reached := func(committed int64) bool { return p.budgetMinor > 0 && committed*100 >= p.budgetMinor*percent }
-		if !reached(p.committedMinor) || reached(p.committedBefore) {
+	told := p.toldPercent
+	if p.toldOfMinor != p.budgetMinor {
+		told = min(told, p.reached(p.committedBefore))
+	}
+	reached := max(told, p.reached(p.committedMinor))
+	for _, percent := range notifiedPercents {
+		if percent <= told || percent > reached {
 			continue
 		}
-		return w.tell(ctx, OutboxBudget, BudgetEvent{
+		if err := w.tell(ctx, OutboxBudget, BudgetEvent{
 			p.campaign.id, p.campaign.advertiserID, percent, p.committedMinor, p.budgetMinor, p.campaign.currency, int64(w.at),
-		})
+		}); err != nil {
+			return err
+		}
 	}
-	return nil
+	if reached == p.toldPercent && (reached == 0 || p.toldOfMinor == p.budgetMinor) {
+		return nil
+	}
+	_, err := w.Exec(ctx, "ledger.keep_told", p.campaign.id, reached, p.budgetMinor)
+	return err
+}
+
+// reached is the highest of notifiedPercents of the budget that is committed, or 0.
+func (p *purse) reached(committedMinor int64) int64 {
+	for _, percent := range slices.Backward(notifiedPercents[:]) {
+		if p.budgetMinor > 0 && committedMinor >= (p.budgetMinor*percent+99)/100 {
+			return percent
+		}
+	}
+	return 0
 }
 
 // flip changes whether a campaign is over budget. Trackers are told: it is part

@@ -120,7 +120,8 @@ const maxReplays = 1_000
 
 // ReplayQuarantine settles reports again that are in quarantine. What is taken now
 // is marked as replayed; what is refused again stays, under its new reason. What
-// was replayed before says so and is left alone.
+// was replayed before says so and is left alone. The results are as the scope sees
+// them.
 func (l *Ledger) ReplayQuarantine(ctx context.Context, scope Scope, ids ...string) ([]Settled, error) {
 	if len(ids) > maxReplays {
 		return nil, invalid("body.ids", "must be at most %d", maxReplays)
@@ -136,7 +137,7 @@ func (l *Ledger) ReplayQuarantine(ctx context.Context, scope Scope, ids ...strin
 			if err != nil {
 				return err
 			}
-			results = append(results, result)
+			results = append(results, result.View(scope))
 		}
 		return w.keepOutcomes(ctx, logQuarantine)
 	})

@@ -165,7 +165,7 @@ func (w *writing) caseAgain(ctx context.Context, c *ConversionRecord, first *att
 	}
 	if conversion.CustomerID != "" {
 		var earlier int64
-		if err := w.Row(ctx, "ledger.bought_before", c.AdvertiserID, conversion.CustomerID, c.EventTimeMs).Scan(&earlier); err != nil {
+		if err := w.Row(ctx, "ledger.bought_before", c.AdvertiserID, conversion.CustomerID, c.EventTimeMs, c.Number).Scan(&earlier); err != nil {
 			return nil, err
 		}
 		conversion.CustomerBought = earlier > 0

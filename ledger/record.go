@@ -204,18 +204,20 @@ type ConversionRecord struct {
 	UpgradedAtMs  int64  `json:"upgraded_at_ms"`
 	UpdatedAtMs   int64  `json:"updated_at_ms"`
 
-	fields string // attribution.ReportFields, JSON
-	trace  string // attribution.Trace, JSON
+	fields   string               // attribution.ReportFields, JSON
+	trace    string               // attribution.Trace, JSON
+	refunded attribution.Fraction // of payouts, by its refunds
 }
 
 func scanConversion(row scanner) (*ConversionRecord, error) {
 	c := &ConversionRecord{}
 	var signed, attributed int64
+	var refunded string
 	err := row.Scan(&c.Number, &c.ID, &c.AdvertiserID, &c.Event, &c.OrderID, &c.AmountMinor, &c.Currency, &c.Customer, &c.Source, &signed,
-		&attributed, &c.Reason, &c.EventTimeMs, &c.ReceivedAtMs, &c.fields, &c.trace, &c.RefundedMinor, &c.UpgradedAtMs, &c.UpdatedAtMs)
+		&attributed, &c.Reason, &c.EventTimeMs, &c.ReceivedAtMs, &c.fields, &c.trace, &c.RefundedMinor, &refunded, &c.UpgradedAtMs, &c.UpdatedAtMs)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: reading a conversion: %w", err)
 	}
-	c.Signed, c.Attributed = signed != 0, attributed != 0
+	c.Signed, c.Attributed, c.refunded = signed != 0, attributed != 0, attribution.ParseFraction(refunded)
 	return c, nil
 }

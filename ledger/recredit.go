@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"math/big"
 
 	"tributary/attribution"
 )
@@ -38,8 +37,8 @@ func (r *recrediting) find(ctx context.Context) (why string, err error) {
 		case a.State == Reversed:
 			return "action " + a.ID + " was reversed: " + a.Reversal, nil
 		case r.creditOf(r.first.Credits, a) < 0:
-			if err := r.findOther(ctx, a); err != nil {
-				return "", err
+			if why, err := r.findOther(ctx, a); err != nil || why != "" {
+				return why, err
 			}
 		default:
 			if a, err = r.upToDate(ctx, a); err != nil {
@@ -51,20 +50,25 @@ func (r *recrediting) find(ctx context.Context) (why string, err error) {
 	return "", nil
 }
 
-// findOther takes an action that the first decision did not make: one that a
-// re-attribution corrected to nothing is corrected again when its credit is back;
-// others are not touched.
-func (r *recrediting) findOther(ctx context.Context, a *ActionRecord) error {
-	amount, payout, err := r.worth(ctx, a)
+// findOther takes an action that the first decision did not make, such as an
+// inquiry's. One that a re-attribution corrected to nothing is corrected again when
+// its credit is back. Others are not touched: where the decision would credit them a
+// second time, the conversion is left alone.
+func (r *recrediting) findOther(ctx context.Context, a *ActionRecord) (why string, err error) {
+	has, err := r.worth(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	stands, again := a.open() || has.credits(), r.creditOf(r.decision.Trace.Credits, a) >= 0
 	switch {
-	case err != nil:
-		return err
-	case a.open() || amount != 0 || payout != 0:
+	case stands && again:
+		return "action " + a.ID + " credits its creator by another decision", nil
+	case stands:
 		r.others = true
-	case r.creditOf(r.decision.Trace.Credits, a) >= 0:
+	case again:
 		r.actions = append(r.actions, a)
 	}
-	return nil
+	return "", nil
 }
 
 // creditOf finds an action's credit in a decision, or -1.
@@ -117,15 +121,13 @@ func (r *recrediting) apply(ctx context.Context) error {
 func (r *recrediting) take(ctx context.Context, a *ActionRecord) error {
 	r.affected = append(r.affected, a.CampaignID)
 	if a.open() {
-		now := *a
-		now.State, now.Reversal, now.ReversedAtMs = Reversed, reversalOfReattribution, int64(r.at)
-		return r.amend(ctx, a, &now, r.why(verbReversed))
+		return r.reverse(ctx, a, r.why(verbReversed))
 	}
-	amount, payout, err := r.settledWorth(ctx, a)
+	has, err := r.settledWorth(ctx, a, r.why(verbReversed))
 	if err != nil {
 		return err
 	}
-	_, err = r.correct(ctx, a, -amount, -payout, r.why(verbAdjusted))
+	_, err = r.correct(ctx, a, has, 0, 0, r.why(verbAdjusted))
 	return err
 }
 
@@ -133,7 +135,7 @@ func (r *recrediting) take(ctx context.Context, a *ActionRecord) error {
 // already, or nil.
 func (r *recrediting) recredit(ctx context.Context, a *ActionRecord, at int) error {
 	credit := &r.decision.Credits[at]
-	amount, intended := r.unrefunded(credit.AmountMinor), r.unrefunded(credit.IntendedMinor)
+	amount, intended := r.record.unrefunded(credit.AmountMinor, credit.IntendedMinor)
 	if a != nil {
 		was := r.creditOf(r.first.Credits, a)
 		if was >= 0 && r.first.Credits[was] == r.decision.Trace.Credits[at] {
@@ -190,43 +192,23 @@ func (r *recrediting) revalue(ctx context.Context, a *ActionRecord, amountMinor,
 // recorrect corrects a locked action to what it is to be worth, through the caps
 // it is under; budget is asked when it is given.
 func (r *recrediting) recorrect(ctx context.Context, a *ActionRecord, amountMinor, intendedMinor int64) error {
-	worthAmount, worthPayout, err := r.settledWorth(ctx, a)
+	has, err := r.settledWorth(ctx, a, r.why(verbReversed))
 	if err != nil {
 		return err
 	}
 	give := func(ctx context.Context) error {
-		payout, err := r.capped(ctx, a, worthPayout, intendedMinor)
+		payout, err := r.capped(ctx, a, has.payoutMinor, intendedMinor)
 		if err != nil {
 			return err
 		}
-		_, err = r.correct(ctx, a, amountMinor-worthAmount, payout-worthPayout, r.why(verbAdjusted))
+		_, err = r.correct(ctx, a, has, amountMinor, payout, r.why(verbAdjusted))
 		return err
 	}
-	if intendedMinor > worthPayout {
+	if intendedMinor > has.payoutMinor {
 		r.later(give)
 		return nil
 	}
 	return give(ctx)
-}
-
-// settledWorth is what a locked action and its adjustments are worth, once those
-// that wait for budget are reversed: they would be released behind its back.
-func (r *recrediting) settledWorth(ctx context.Context, a *ActionRecord) (amountMinor, payoutMinor int64, err error) {
-	corrections, err := r.allActions(ctx, "ledger.corrections", a.ID)
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, c := range corrections {
-		if !c.waits() {
-			continue
-		}
-		now := *c
-		now.State, now.Reversal, now.ReversedAtMs = Reversed, reversalOfReattribution, int64(r.at)
-		if err := r.amend(ctx, c, &now, r.why(verbReversed)); err != nil {
-			return 0, 0, err
-		}
-	}
-	return r.worth(ctx, a)
 }
 
 // capped is what caps leave of an intended payout of a locked action that is worth
@@ -248,14 +230,6 @@ func (r *recrediting) capped(ctx context.Context, a *ActionRecord, worthMinor, i
 		return 0, err
 	}
 	return booking.PayoutMinor, r.count(ctx, p, &gone, &counts)
-}
-
-// unrefunded is the part of an amount that was not refunded.
-func (r *recrediting) unrefunded(minor int64) int64 {
-	if r.record.RefundedMinor == 0 {
-		return minor
-	}
-	return minor - proportion(minor, big.NewRat(r.record.RefundedMinor, r.record.AmountMinor))
 }
 
 // keep writes the decision to the conversion, with the one it was first decided by.

@@ -17,38 +17,46 @@ func (w *writing) releaseOverBudget(ctx context.Context, campaignID string) erro
 	if err != nil || !p.overBudget {
 		return err
 	}
-	waiting, err := w.overBudgetActions(ctx, campaignID)
-	if err != nil {
-		return err
-	}
-	for _, was := range waiting {
-		p.overBudget = false
-		booking, err := w.price(ctx, p, was, was.IntendedMinor)
-		p.overBudget = true
-		if err != nil || booking.OverBudget {
+	released := 0
+	for most := 1; released < maxReleases; most = maxReleases - released { // often not even the first fits
+		waiting, err := w.overBudgetActions(ctx, campaignID, most)
+		if err != nil {
 			return err
 		}
-		now := *was
-		now.apply(was.IntendedMinor, booking)
-		w.open(&now)
-		why := cause{verb: verbReleased, role: roleLedger, reason: ReasonOverBudget}
-		if err := w.enter(ctx, was, &now, why); err != nil {
-			return err
+		for _, was := range waiting {
+			if fits, err := w.releaseWaiting(ctx, p, was); !fits || err != nil {
+				return err
+			}
 		}
-		if err := w.tellAction(ctx, why.verb, &now); err != nil {
-			return err
+		if released += len(waiting); len(waiting) < most {
+			p.overBudget = p.hard && p.committedMinor > p.budgetMinor
+			return nil
 		}
 	}
-	p.overBudget = len(waiting) == maxReleases || p.hard && p.committedMinor > p.budgetMinor
 	return nil
 }
 
-func (w *writing) overBudgetActions(ctx context.Context, campaignID string) (waiting []*ActionRecord, err error) {
+// releaseWaiting releases an action that waits, where it fits.
+func (w *writing) releaseWaiting(ctx context.Context, p *purse, was *ActionRecord) (fits bool, err error) {
+	p.overBudget = false
+	booking, err := w.price(ctx, p, was, was.IntendedMinor)
+	p.overBudget = true
+	if err != nil || booking.OverBudget {
+		return false, err
+	}
+	now := *was
+	now.apply(was.IntendedMinor, booking)
+	w.open(&now)
+	return true, w.amend(ctx, was, &now, cause{verb: verbReleased, role: roleLedger, reason: ReasonOverBudget})
+}
+
+// overBudgetActions are the oldest actions that wait.
+func (w *writing) overBudgetActions(ctx context.Context, campaignID string, most int) (waiting []*ActionRecord, err error) {
 	err = w.each(ctx, "ledger.over_budget_actions", func(row scanner) error {
 		a, err := scanAction(row)
 		waiting = append(waiting, a)
 		return err
-	}, campaignID, maxReleases)
+	}, campaignID, most)
 	return waiting, err
 }
 

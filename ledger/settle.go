@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tributary/attribution"
 )
@@ -45,9 +46,39 @@ type Settled struct {
 type ActionBrief struct {
 	ID        string `json:"id"`
 	CreatorID string `json:"creator_id"`
-	Payout    string `json:"payout"`
+	Payout    string `json:"payout,omitempty" doc:"Only an admin sees it where an agency has a margin"`
 	Currency  string `json:"currency"`
 	State     string `json:"state"`
+
+	campaignID string
+	agency     bool // an agency has a margin in the campaign
+}
+
+// View is the result as a scope sees it. Who reports is the advertiser: payouts are
+// the admin's alone where an agency has a margin.
+func (s Settled) View(scope Scope) Settled {
+	if scope.admin() {
+		return s
+	}
+	s.Actions = slices.Clone(s.Actions)
+	for i := range s.Actions {
+		if a := &s.Actions[i]; a.agency {
+			a.Payout = ""
+		}
+	}
+	return s
+}
+
+// markAgencies notes in which of the actions' campaigns an agency has a margin.
+func (w *writing) markAgencies(ctx context.Context, actions []ActionBrief) error {
+	for i := range actions {
+		p, err := w.purse(ctx, actions[i].campaignID)
+		if err != nil {
+			return err
+		}
+		actions[i].agency = p.agency != 0
+	}
+	return nil
 }
 
 // Settle settles a batch of reports in one transaction, which also moves the
@@ -115,6 +146,11 @@ func (w *writing) settle(ctx context.Context, report *attribution.Report, keep b
 		result.Actions = []ActionBrief{}
 	}
 	problem, refused := attribution.AsProblem(err)
+	if err == nil || refused {
+		if err := w.markAgencies(ctx, result.Actions); err != nil {
+			return Settled{}, err
+		}
+	}
 	if !refused {
 		w.ended(report.Kind, cmp.Or(result.outcome, result.Status), "")
 		return result, err
@@ -195,7 +231,7 @@ func (w *writing) settleConversion(ctx context.Context, report *attribution.Repo
 			return Settled{}, err
 		}
 	}
-	if err := w.remember(ctx, report, conversion); err != nil {
+	if err := w.remember(ctx, report, conversion, record); err != nil {
 		return Settled{}, err
 	}
 	err = w.tellConversion(ctx, Accepted, record, actions)
@@ -218,7 +254,10 @@ func (w *writing) settleKnown(ctx context.Context, report *attribution.Report, c
 func settledAs(status string, record *ConversionRecord, actions []*ActionRecord) Settled {
 	s := Settled{Status: status, OrderID: record.OrderID, ConversionID: record.ID, Attributed: record.Attributed, Actions: make([]ActionBrief, len(actions))}
 	for i, a := range actions {
-		s.Actions[i] = ActionBrief{a.ID, a.CreatorID, attribution.FormatMoney(a.PayoutMinor, a.Currency), a.Currency, a.State}
+		s.Actions[i] = ActionBrief{
+			ID: a.ID, CreatorID: a.CreatorID, Payout: attribution.FormatMoney(a.PayoutMinor, a.Currency), Currency: a.Currency, State: a.State,
+			campaignID: a.CampaignID,
+		}
 	}
 	return s
 }

@@ -281,3 +281,47 @@ func TestCapAddedLater(t *testing.T) {
 	equal(t, "counted all the while", s.sale("o4", "100.00", click).Actions[0].Payout, "1.00")
 	equal(t, "reasons", s.actions("o4")[0].Reasons.text(), ReasonCapped)
 }
+
+// TestNewCustomersAreTheSameWhenDecidedAgain has one customer buy twice in one
+// millisecond: the first order is a new customer's, the second is not, and deciding
+// again says the same.
+func TestNewCustomersAreTheSameWhenDecidedAgain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, `{"terms":{"events":{"sale":{"type":"percent","rate":"0.10"}},"customers":"new"}}`)
+	click := s.click(s.link, attribution.Valid)
+	equal(t, "first", s.sale("o1", "10.00", click, `"customer_id":"c1"`).Attributed, true)
+	equal(t, "second", s.sale("o2", "10.00", click, `"customer_id":"c1"`).Attributed, false)
+	asked := Reattribution{AdvertiserID: s.advertiser.ID, From: instant("2027-01-01T00:00:00Z"), To: instant("2027-06-01T00:00:00Z"), DryRun: true}
+	found := must(s.Reattribute(s.ctx, adminScope, asked))(t)
+	equal(t, "decided again", found.Conversions, 2)
+	equal(t, "changed", found.Changed, 0)
+}
+
+// TestPayoutsBehindAnAgencyAreTheAdminsInAnswers looks at every answer to a report,
+// and at a replay's, in campaigns with and without an agency's margin.
+func TestPayoutsBehindAnAgencyAreTheAdminsInAnswers(t *testing.T) {
+	t.Parallel()
+	for agency, payout := range map[string]string{"0.20": "", "0": "10.00"} {
+		s := newShop(t, fmt.Sprintf(`{"agency_margin_rate":%q}`, agency))
+		click := s.click(s.link, attribution.Valid)
+		merchant := Scope{Role: "ingest", AdvertiserID: s.advertiser.ID}
+		see := func(what string, settled Settled, status string) {
+			t.Helper()
+			equal(t, what, settled.Status, status)
+			equal(t, what+", for the admin", settled.View(adminScope).Actions[0].Payout, "10.00")
+			equal(t, what+", for the merchant", settled.View(merchant).Actions[0].Payout, payout)
+			equal(t, what+", afterwards", settled.Actions[0].Payout, "10.00")
+		}
+		see("sale", s.sale("o1", "100.00", click), Accepted)
+		see("the same again", s.sale("o1", "100.00", click), Duplicate)
+		see("another amount", s.sale("o1", "90.00", click), Conflict)
+		kept := must(s.Quarantine(s.ctx, adminScope, QuarantineFilter{}, Page{}))(t).Items[0].ID
+		advertiser := Scope{Role: RoleAdvertiser, AdvertiserID: s.advertiser.ID}
+		for scope, want := range map[Scope]string{advertiser: payout, adminScope: "10.00"} {
+			equal(t, "replayed by "+scope.Role, must(s.ReplayQuarantine(s.ctx, scope, kept))(t)[0].Actions[0].Payout, want)
+		}
+		refunded := s.refund("o1", `{"amount":"50.00"}`)
+		equal(t, "refund, for the admin", refunded.View(adminScope).Actions[0].Payout, "5.00")
+		equal(t, "refund is hidden", refunded.View(merchant).Actions[0].Payout == "", payout == "")
+	}
+}

@@ -130,9 +130,4 @@ func textOrNil(text string) *string {
 }
 
 // instantOrNil reads a stored time, of which 0 is none.
-func instantOrNil(ms int64) *attribution.Instant {
-	if ms == 0 {
-		return nil
-	}
-	return new(attribution.Instant(ms))
-}
+func instantOrNil(ms int64) *attribution.Instant { return attribution.InstantOrNil(ms) }

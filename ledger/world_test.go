@@ -259,7 +259,7 @@ func committedOf(campaignID string, committed *int64) func(context.Context, *dat
 	return func(ctx context.Context, tx *database.Tx) error {
 		var budget, maxCreator any
 		var mode string
-		var over, margin, agency int64
-		return tx.Row(ctx, "ledger.campaign_money", campaignID).Scan(&budget, &mode, committed, &over, &maxCreator, &margin, &agency)
+		var over, margin, agency, told, toldOf int64
+		return tx.Row(ctx, "ledger.campaign_money", campaignID).Scan(&budget, &mode, committed, &over, &maxCreator, &margin, &agency, &told, &toldOf)
 	}
 }

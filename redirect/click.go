@@ -174,7 +174,7 @@ func (s *Server) locate(h *hit, addr netip.Addr) {
 func (s *Server) judge(h *hit, addr netip.Addr, arrivedMs int64) {
 	rules := s.rules.Load()
 	c := &h.click
-	exceeded := !addr.IsLoopback() && s.options.Rates.Exceeded(caller.NetworkKey(caller.Network(addr)), h.entry.Number, arrivedMs)
+	exceeded := !addr.IsLoopback() && s.rates.Load().Exceeded(caller.NetworkKey(caller.Network(addr)), h.entry.Number, arrivedMs)
 	c.Reasons = rules.Classify(&verdict.Hit{
 		Head: c.Head, TestParam: h.query.Test, SecPurpose: h.headers.secPurpose, Purpose: h.headers.purpose, XMoz: h.headers.xMoz,
 		UserAgent: h.headers.userAgent, Datacenter: rules.Datacenter(c.ASN), RateExceeded: exceeded,

@@ -2,6 +2,7 @@ package redirect
 
 import (
 	"errors"
+	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -23,7 +24,7 @@ type sweeper struct {
 	timeout time.Duration // of one step, overrun by at most twice sweepEvery
 	limit   int
 	crowded *atomic.Uint64 // counts connections that were crowded out
-	clock   atomic.Int64   // ticks since the listener was opened
+	clock   atomic.Int64   // whole sweepEvery since the listener was opened
 	mu      sync.Mutex
 	open    map[*timedConn]struct{}
 	number  uint64 // of the connection accepted last
@@ -120,10 +121,13 @@ func (s *sweeper) Close() (err error) {
 func (s *sweeper) sweep() {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
+	opened := time.Now()
 	for stopped, closing := s.stopped, false; ; {
 		select {
 		case <-ticker.C:
-			s.closeLate(s.clock.Add(1))
+			now := int64(time.Since(opened) / sweepEvery) // a round that closes thousands takes longer than a tick
+			s.clock.Store(now)
+			s.closeLate(now)
 		case <-stopped:
 			stopped, closing = nil, true
 		}
@@ -198,6 +202,11 @@ func (c *timedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.heard.Load() {
 		c.heard.Store(true)
+	}
+	if err == io.EOF && c.heard.Load() {
+		// To fasthttp a body would be whole that a bare EOF cuts short. Between requests
+		// it is all the same.
+		err = io.ErrUnexpectedEOF
 	}
 	return n, err
 }

@@ -31,7 +31,7 @@ const (
 	// maxHeaderBytes bounds the request line and headers. A tracker on a brand's
 	// subdomain is sent the brand's cookies, which are several KiB.
 	maxHeaderBytes = 16 << 10
-	// maxBodyBytes bounds a body that nobody vouches for; Intake allows more.
+	// maxBodyBytes bounds a body outside of Intake.
 	maxBodyBytes = attribution.MaxReportBytes
 	// maxConnections bounds how many are open at once, with connectionLimit.
 	maxConnections = 32 << 10
@@ -50,10 +50,11 @@ type ClickLog interface {
 
 // An Intake answers everything under /t/, which merchants report conversions to.
 type Intake interface {
-	// Serve answers a request from client, the address behind trusted proxies.
+	// Serve answers a request from client, the address behind trusted proxies. Its
+	// body is a stream that was not read yet. Left as one, it ends the connection.
 	Serve(ctx *fasthttp.RequestCtx, path []byte, client netip.Addr)
-	// MaxBody is how long the body may be of a request with these headers.
-	MaxBody(header *fasthttp.RequestHeader) int
+	// Hurry ends what requests wait for longer than they must.
+	Hurry()
 }
 
 // Misses finds links that the index does not have, where other nodes may.
@@ -66,30 +67,30 @@ type Misses interface {
 // Options are what a Server works with. All but Now are required, except as
 // said.
 type Options struct {
-	Links          *links.Index
-	Misses         Misses // optional: without it, what the index does not have is unknown
-	Limits         *links.Limits
-	Rules          *verdict.Rules
-	Rates          *verdict.RateWindow
-	Geo            *geo.Databases
-	Salts          *visitor.Salts
-	ClickKeys      *attribution.ClickKeyring
-	Clicks         ClickLog
-	Intake         Intake                                     // optional: without it there is nothing under /t/
-	DescribeAgent  func(userAgent string) (device, os string) // asked only by rules that target devices
-	TrustedProxies []netip.Prefix                             // optional
-	Registerer     prometheus.Registerer
-	Logger         *slog.Logger
-	Unfit          func() error     // optional: why nobody should be sent here, which /readyz tells anybody; nil for no reason
-	Now            func() time.Time // optional: a rehearsal's clock
-	Sandbox        bool             // marks every answer with X-Tributary-Sandbox
+	Links         *links.Index
+	Misses        Misses // optional: without it, what the index does not have is unknown
+	Limits        *links.Limits
+	Rules         *verdict.Rules
+	Rates         *verdict.RateWindow
+	Geo           *geo.Databases
+	Salts         *visitor.Salts
+	ClickKeys     *attribution.ClickKeyring
+	Clicks        ClickLog
+	Intake        Intake                                     // optional: without it there is nothing under /t/
+	DescribeAgent func(userAgent string) (device, os string) // asked only by rules that target devices
+	Proxies       *caller.Proxies                            // optional: those trusted, which may change
+	Registerer    prometheus.Registerer
+	Logger        *slog.Logger
+	Unfit         func() error     // optional: why nobody should be sent here, which /readyz tells anybody; nil for no reason
+	Now           func() time.Time // optional: a rehearsal's clock
+	Sandbox       bool             // marks every answer with X-Tributary-Sandbox
 }
 
 // A Server is the tracker's HTTP server.
 type Server struct {
 	options   Options
 	rules     atomic.Pointer[verdict.Rules]
-	proxies   caller.Proxies
+	rates     atomic.Pointer[verdict.RateWindow]
 	http      fasthttp.Server
 	metrics   *collector
 	hits      sync.Pool
@@ -110,7 +111,6 @@ const counterShards = 16
 func New(o Options) (*Server, error) {
 	s := &Server{
 		options: o,
-		proxies: o.TrustedProxies,
 		timeout: requestTimeout,
 		maxOpen: connectionLimit(),
 	}
@@ -119,13 +119,14 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("register the tracker's metrics: %w", err)
 	}
 	s.rules.Store(o.Rules)
+	s.rates.Store(o.Rates)
 	s.hits.New = func() any { return s.newHit() }
 	s.http = fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
-		HeaderReceived:               s.bounds,
 		ReadBufferSize:               maxHeaderBytes,
-		MaxRequestBodySize:           maxBodyBytes,
+		StreamRequestBody:            true,               // body.go
+		MaxRequestBodySize:           1,                  // byte that is read ahead; there is no fewer
 		Concurrency:                  2 * maxConnections, // the sweeper bounds connections
 		NoDefaultServerHeader:        true,
 		NoDefaultDate:                true,
@@ -148,6 +149,10 @@ func (s *Server) Serve(listener net.Listener) error {
 
 // SetRules puts other verdict rules in force for the hits that follow.
 func (s *Server) SetRules(rules *verdict.Rules) { s.rules.Store(rules) }
+
+// SetRates puts another limit in force for the hits that follow, with counts of its
+// own.
+func (s *Server) SetRates(rates *verdict.RateWindow) { s.rates.Store(rates) }
 
 // Leave makes the tracker unready and changes nothing else: whoever balances load
 // learns that it is about to stop while it serves as before.
@@ -185,6 +190,13 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, h *hit) {
 		return
 	}
 	path, query := pathAndQuery(ctx.Request.Header.RequestURI())
+	if s.options.Intake != nil && bytes.HasPrefix(path, intakePrefix) {
+		s.options.Intake.Serve(ctx, path, s.clientOf(ctx, h))
+		return
+	}
+	if !s.discard(ctx) {
+		return
+	}
 	switch string(path) {
 	case "/", "/t":
 		notFound(ctx)
@@ -197,10 +209,6 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, h *hit) {
 	case "/readyz":
 		s.readyz(ctx)
 	default:
-		if s.options.Intake != nil && bytes.HasPrefix(path, intakePrefix) {
-			s.options.Intake.Serve(ctx, path, s.clientOf(ctx, h))
-			return
-		}
 		s.click(ctx, h, path[1:], query)
 	}
 }
@@ -214,15 +222,7 @@ func (s *Server) clientOf(ctx *fasthttp.RequestCtx, h *hit) netip.Addr {
 	if !ok {
 		return netip.Addr{}
 	}
-	return s.proxies.Client(peer.AddrPort().Addr(), h.headers.forwardedFor)
-}
-
-// bounds says how much of a request is read, once its headers are.
-func (s *Server) bounds(header *fasthttp.RequestHeader) (bounds fasthttp.RequestConfig) {
-	if s.options.Intake != nil && bytes.HasPrefix(header.RequestURI(), intakePrefix) {
-		bounds.MaxRequestBodySize = s.options.Intake.MaxBody(header)
-	}
-	return bounds
+	return s.options.Proxies.Client(peer.AddrPort().Addr(), h.headers.forwardedFor)
 }
 
 func (s *Server) finish(ctx *fasthttp.RequestCtx, h *hit) {
@@ -238,6 +238,9 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, h *hit) {
 		// A body nobody expects here may hold what another parser calls the next
 		// request.
 		ctx.SetConnectionClose()
+	}
+	if ctx.Request.IsBodyStream() {
+		ctx.SetConnectionClose() // the rest of the body would be taken for the next request
 	}
 	if s.options.Sandbox {
 		ctx.Response.Header.SetCanonical(headerSandbox, valueTrue)

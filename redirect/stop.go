@@ -18,11 +18,14 @@ const (
 
 // Shutdown makes the server unready, ends each connection with its next answer,
 // and after drainTime stops accepting and closes the connections nobody speaks
-// on. Requests that are under way are answered; a client that takes longer than
-// lingerTime to send one is cut off. It returns the context's error when all
-// that takes too long.
+// on. Requests that are under way are answered, with what is known by then; a
+// client that takes longer than lingerTime to send one is cut off. It returns the
+// context's error when all that takes too long.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
+	if s.options.Intake != nil {
+		s.options.Intake.Hurry()
+	}
 	s.drain(ctx)
 	var closing error
 	if sweeper := s.serving.Load(); sweeper != nil {

@@ -40,6 +40,22 @@ func OpenClickHouse(options ClickHouseOptions) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.Settings = settings(client.Settings, options)
+	return open(client, options)
+}
+
+// settings are those of every query: the DSN's, and the options'.
+func settings(ofDSN clickhouse.Settings, options ClickHouseOptions) clickhouse.Settings {
+	all := clickhouse.Settings{}
+	if options.Cluster != "" {
+		all = ClusterSettings()
+	}
+	maps.Copy(all, ofDSN)
+	maps.Copy(all, options.Settings)
+	return all
+}
+
+func open(client *clickhouse.Options, options ClickHouseOptions) (driver.Conn, error) {
 	client.MaxOpenConns = options.MaxOpenConns
 	if client.MaxOpenConns <= 0 {
 		client.MaxOpenConns = 8
@@ -51,17 +67,6 @@ func OpenClickHouse(options ClickHouseOptions) (driver.Conn, error) {
 	if options.Database != "" {
 		client.Auth.Database = options.Database
 	}
-	if client.Settings == nil {
-		client.Settings = clickhouse.Settings{}
-	}
-	if options.Cluster != "" {
-		for name, value := range ClusterSettings() {
-			if _, given := client.Settings[name]; !given {
-				client.Settings[name] = value
-			}
-		}
-	}
-	maps.Copy(client.Settings, options.Settings)
 	conn, err := clickhouse.Open(client)
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse: %w", err)

@@ -88,17 +88,33 @@ func StoredTable(conn driver.Conn, table string) string {
 	return table + localSuffix
 }
 
-// SyncReplicas returns once every replica of a cluster has what was inserted into a
-// table before; at once with one server. It fails while a replica is away.
-func SyncReplicas(ctx context.Context, conn driver.Conn, table string) error {
+// SyncReplicas returns once every replica of a cluster has what was inserted into the
+// tables before; at once with one server. The rollups of a table are tables of their own:
+// whoever reads them names them. It fails while a replica is away.
+func SyncReplicas(ctx context.Context, conn driver.Conn, tables ...string) error {
 	name := OnCluster(conn)
 	if name == "" {
 		return nil
 	}
-	if err := conn.Exec(ctx, fmt.Sprintf("SYSTEM SYNC REPLICA ON CLUSTER '%s' %s", name, StoredTable(conn, table))); err != nil {
-		return fmt.Errorf("wait until every ClickHouse replica has what was inserted into %s: %w", table, err)
+	for _, table := range tables {
+		if err := conn.Exec(ctx, fmt.Sprintf("SYSTEM SYNC REPLICA ON CLUSTER '%s' %s", name, StoredTable(conn, table))); err != nil {
+			return fmt.Errorf("wait until every ClickHouse replica has what was inserted into %s: %w", table, err)
+		}
 	}
 	return nil
+}
+
+// ReplicasBehind is how many tables lack rows that another replica has, of the replicas
+// that answer for a cluster; none with one server.
+func ReplicasBehind(ctx context.Context, conn driver.Conn) (tables uint64, err error) {
+	name := OnCluster(conn)
+	if name == "" {
+		return 0, nil
+	}
+	if err := conn.QueryRow(ctx, ClickHouseQuery("replicas_behind"), clickhouse.Named("cluster", name)).Scan(&tables); err != nil {
+		return 0, fmt.Errorf("ask ClickHouse's replicas what they lack: %w", err)
+	}
+	return tables, nil
 }
 
 // The statements there are, each behind its comment lines.

@@ -46,6 +46,8 @@ func TestGrantsInTheDocumentation(t *testing.T) {
 		}
 	}
 
+	mustParse("SYSTEM SYNC REPLICA ON CLUSTER 'main' clicks_local") // SyncReplicas
+
 	granted, read := systemTables(block), []string(nil)
 	for _, dir := range []string{".", "../ingest", "../cmd/tributary", "../admin"} {
 		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

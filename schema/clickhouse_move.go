@@ -84,12 +84,17 @@ type move struct {
 	progress   func(Moved)
 }
 
-// read finds what there is to move.
+// read finds what there is to move. Of a cluster one replica is read, which must have
+// what the others took in.
 func (m *move) read(ctx context.Context) error {
 	if err := migrateClickHouse(ctx, m.from, m.migrations); err != nil {
 		return err
 	}
-	for _, name := range m.names(createTable) {
+	names := m.names(createTable)
+	if err := SyncReplicas(ctx, m.from, names...); err != nil {
+		return err
+	}
+	for _, name := range names {
 		t, err := readMovedTable(ctx, m.from, name)
 		if err != nil {
 			return err
@@ -259,7 +264,7 @@ func (m *move) copyAll(ctx context.Context) error {
 			m.moved.Rows = before + p.rows
 		}
 	}
-	return nil
+	return SyncReplicas(ctx, m.to, m.names(createTable)...) // whichever is compared
 }
 
 // copyPartition copies the rows of a partition, dropping what an earlier try left of it.

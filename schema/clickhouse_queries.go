@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"text/template"
 )
 
 //go:embed clickhouse
@@ -22,15 +23,16 @@ func ClickHouseQuery(name string) string {
 	return strings.TrimRight(string(text), "; \n")
 }
 
-// ClickHouseQueryNames lists the names ClickHouseQuery knows, sorted.
-func ClickHouseQueryNames() []string {
-	entries, err := clickhouseFiles.ReadDir(clickhouseQueryDir)
+// ClickHouseStatement fills in a named query that is a template. What goes in are
+// fragments from a program's lists, never a client's text.
+func ClickHouseStatement(name string, input any) (string, error) {
+	var statement strings.Builder
+	query, err := template.New(name).Parse(ClickHouseQuery(name))
+	if err == nil {
+		err = query.Execute(&statement, input)
+	}
 	if err != nil {
-		panic(fmt.Sprintf("schema: %v", err)) // the directory is embedded
+		return "", fmt.Errorf("write the query %s: %w", name, err)
 	}
-	var names []string
-	for _, entry := range entries {
-		names = append(names, strings.TrimSuffix(entry.Name(), ".sql"))
-	}
-	return names
+	return statement.String(), nil
 }

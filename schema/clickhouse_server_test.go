@@ -1,7 +1,6 @@
 package schema_test
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	random "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -25,41 +25,42 @@ import (
 
 // A server is a ClickHouse server as Debian has it. It is of 2018, and too old for our
 // tables; it proves what its age does not change: addresses, logins, TLS and how columns
-// travel in the native protocol.
+// travel in the native protocol, and what a Keeper and two replicas make of our statements.
 type server struct {
-	t           *testing.T
-	config      string
-	plain, safe string // addresses
-	ca          string // a file
-	process     *exec.Cmd
-	output      bytes.Buffer
+	t       *testing.T
+	dir     string
+	plain   string   // its address
+	process *process // nil: stopped
 }
 
 const serverConfig = `<yandex>
 <logger><level>warning</level><console>1</console></logger>
-<listen_host>127.0.0.1</listen_host><tcp_port>%[2]s</tcp_port><tcp_port_secure>%[3]s</tcp_port_secure>
-<openSSL><server><certificateFile>%[1]s/cert.pem</certificateFile><privateKeyFile>%[1]s/key.pem</privateKeyFile><verificationMode>none</verificationMode></server></openSSL>
+<listen_host>127.0.0.1</listen_host><tcp_port>%[2]s</tcp_port>
 <path>%[1]s/data/</path><tmp_path>%[1]s/tmp/</tmp_path><user_files_path>%[1]s/files/</user_files_path><format_schema_path>%[1]s/formats/</format_schema_path>
 <users_config>%[1]s/server.xml</users_config><mark_cache_size>1048576</mark_cache_size><timezone>UTC</timezone>
 <default_profile>default</default_profile><default_database>default</default_database>
-<profiles><default></default></profiles><quotas><default></default></quotas>
-<users><ann><password>s3cret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></ann></users>
+<profiles><default><allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default></profiles><quotas><default></default></quotas>
+<users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>
+<ann><password>s3cret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></ann></users>
+%[3]s
 </yandex>`
 
-func startServer(t *testing.T) *server {
+// startServer starts a server at an address, with more configuration than all have.
+func startServer(t *testing.T, dir, address, more string) *server {
 	t.Helper()
-	dir := t.TempDir()
-	s := &server{t: t, config: filepath.Join(dir, "server.xml"), ca: filepath.Join(dir, "cert.pem")}
-	s.plain, s.safe = freeAddress(t), freeAddress(t)
-	certify(t, s.ca, filepath.Join(dir, "key.pem"))
-	_, plain, _ := net.SplitHostPort(s.plain)
-	_, safe, _ := net.SplitHostPort(s.safe)
-	if err := os.WriteFile(s.config, fmt.Appendf(nil, serverConfig, dir, plain, safe), 0o600); err != nil {
+	s := &server{t: t, dir: dir, plain: address}
+	if err := os.WriteFile(filepath.Join(dir, "server.xml"), fmt.Appendf(nil, serverConfig, dir, port(address), more), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.stop)
 	s.start()
 	return s
+}
+
+// safely is the configuration of a server that also answers over TLS.
+func safely(dir, address string) string {
+	return fmt.Sprintf(`<tcp_port_secure>%[2]s</tcp_port_secure>
+<openSSL><server><certificateFile>%[1]s/cert.pem</certificateFile><privateKeyFile>%[1]s/key.pem</privateKeyFile><verificationMode>none</verificationMode></server></openSSL>`,
+		dir, port(address))
 }
 
 func (s *server) start() {
@@ -70,21 +71,11 @@ func (s *server) start() {
 	} else if _, err := os.Stat(path); err != nil {
 		s.t.Fatal("clickhouse-server is missing: install it with `make test-deps`")
 	}
-	s.process = exec.Command(path, "--config-file="+s.config)
-	s.process.Dir = filepath.Dir(s.config)
-	s.process.Stdout, s.process.Stderr = &s.output, &s.output
-	if err := s.process.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.process = startProcess(s.t, s.dir, path, "--config-file="+filepath.Join(s.dir, "server.xml"))
 }
 
-func (s *server) stop() {
-	if s.process != nil {
-		s.process.Process.Kill() // an error means that it ended already
-		s.process.Wait()
-		s.process = nil
-	}
-}
+// stop ends the server as a power cut would.
+func (s *server) stop() { s.process.kill() }
 
 func (s *server) open(dsn string) driver.Conn {
 	s.t.Helper()
@@ -99,17 +90,19 @@ func (s *server) open(dsn string) driver.Conn {
 func (s *server) answers(conn driver.Conn) {
 	s.t.Helper()
 	var err error
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline) && s.process.runs(); time.Sleep(50 * time.Millisecond) {
 		if err = conn.Ping(testContext(s.t)); err == nil {
 			return
 		}
 	}
-	s.stop()
-	s.t.Fatalf("the server does not answer: %v\n%s", err, &s.output)
+	s.t.Fatalf("the server does not answer: %v\n%s", err, s.process.said())
 }
 
 func TestNativeProtocolOfAServer(t *testing.T) {
-	s := startServer(t)
+	dir, address := t.TempDir(), freeAddress(t)
+	ca := filepath.Join(dir, "cert.pem")
+	certify(t, ca, filepath.Join(dir, "key.pem"))
+	s := startServer(t, dir, freeAddress(t), safely(dir, address))
 	conn := s.open("clickhouse://ann:s3cret@" + s.plain + "/default")
 	s.answers(conn)
 	if err := conn.Exec(testContext(t), "CREATE TABLE seen (day Date, n UInt64, name String, tags Array(String), at DateTime) ENGINE = MergeTree PARTITION BY toYYYYMM(day) ORDER BY n"); err != nil {
@@ -157,11 +150,11 @@ func TestNativeProtocolOfAServer(t *testing.T) {
 	s.answers(conn)
 	has(conn, 50_000)
 
-	safe := s.open("clickhouse://ann:s3cret@" + s.safe + "/default?secure=true&ca=" + s.ca + "&compress=zstd")
+	safe := s.open("clickhouse://ann:s3cret@" + address + "/default?secure=true&ca=" + ca + "&compress=zstd")
 	s.answers(safe)
 	insert(safe, 50_000, 1000)
 	has(safe, 51_000)
-	if err := s.open("clickhouse://ann:s3cret@" + s.safe + "/default?secure=true").Ping(testContext(t)); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if err := s.open("clickhouse://ann:s3cret@" + address + "/default?secure=true").Ping(testContext(t)); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a server whose certificate nobody signed: %v", err)
 	}
 	err := s.open("clickhouse://ann:wr0ng@" + s.plain + "/default").Ping(testContext(t))
@@ -173,7 +166,7 @@ func TestNativeProtocolOfAServer(t *testing.T) {
 // The first host that answers is used, and one that does not answer uses up its share of
 // the time alone.
 func TestHostsAreTriedInTurn(t *testing.T) {
-	s := startServer(t)
+	s := startServer(t, t.TempDir(), freeAddress(t), "")
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
@@ -192,17 +185,28 @@ func TestHostsAreTriedInTurn(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("nobody answered: %v\n%s", err, &s.output)
+	t.Errorf("nobody answered: %v\n%s", err, s.process.said())
 }
 
+// freeAddress is an address that nobody listens at. Its port is below those that systems
+// give to outgoing connections: one of them could take it while a server is down.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10_000+random.IntN(20_000))); err == nil {
+			defer listener.Close()
+			return listener.Addr().String()
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal(err)
+	return ""
+}
+
+func port(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
 }
 
 // certify makes a certificate of 127.0.0.1 that signs itself.

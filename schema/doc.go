@@ -10,4 +10,12 @@
 //     gets no dialect of its own.
 //   - A batch inserted again with the token and the settings of
 //     [InsertSettings] counts once, in the table and in its rollups.
+//
+// Reading order: clickhouse.go (how a store is opened), clickhouse_dsn.go and
+// clickhouse_cluster.go (which one, and how statements for one server are run
+// on many), clickhouse_migrate.go with clickhouse/migrations,
+// clickhouse_queries.go with clickhouse/queries, clickhouse_sums.go (the sums
+// of actions), clickhouse_away.go (errors that pass by themselves); for a
+// backup clickhouse_freeze.go, for a move clickhouse_move.go. The engine and
+// SQL are rooms of their own: engine, database.
 package schema

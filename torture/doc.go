@@ -1,6 +1,7 @@
-// Command torture breaks Tributary in every way it promises to bear, and counts.
+// Command torture breaks Tributary in every way it promises to survive, and
+// checks that nothing was lost.
 //
-//	go run ./torture                    # the whole battery, an hour or so
+//	go run ./torture                    # the whole battery, two hours or so
 //	go run ./torture -short             # the short form that the tests run, a minute or two
 //	go run ./torture -only kill,full    # some experiments
 //	go run ./torture -seed 7            # the same draws again

@@ -16,9 +16,9 @@ import (
 
 // What besieged asks for.
 const (
-	silentShort, silentLong       = 500, 20_000 // connections held open
-	slowShort, slowLong           = 100, 2_000  // and those that say something now and then
-	peaceShort, peaceLong         = time.Second, 15 * time.Second
+	silentShort, silentLong       = 500, 20_000                   // connections held open
+	slowShort, slowLong           = 100, 2_000                    // and those that say something now and then
+	peaceShort, peaceLong         = time.Second, 35 * time.Second // longer than a silent connection may live
 	siegeTimeShort, siegeTimeLong = time.Second, 30 * time.Second // in which every connection is cut off once
 	siegeRateShort, siegeRateLong = 400.0, 2_000.0
 	siegeShoppers                 = 8

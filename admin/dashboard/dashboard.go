@@ -30,7 +30,7 @@ type Options struct {
 	Ways       Ways              // how ways to report sales are doing; nil: not known
 	Watch      Watch             // how the process does, for the operator; nil: not known
 	Sandbox    bool              // says on every page that this is a rehearsal
-	Proxies    caller.Proxies    // whose X-Forwarded-For counts; nil: nobody's
+	Proxies    *caller.Proxies   // whose X-Forwarded-For and X-Forwarded-Proto count; nil: nobody's
 }
 
 // Ways tells how each way of reporting sales is doing.

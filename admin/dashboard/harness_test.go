@@ -21,6 +21,7 @@ import (
 	moneyapi "tributary/admin/money"
 	"tributary/admin/reports"
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/catalog"
 	"tributary/ledger"
 	"tributary/schema/database"
@@ -42,6 +43,7 @@ type office struct {
 	url                                                  string
 	things                                               *catalog.Catalog
 	ledger                                               *ledger.Ledger
+	proxies                                              *caller.Proxies
 	advertiser, campaign, creator, task, link, code      string
 	action, conversion, unattributed                     string
 	rootKey, ownKey, creatorKey, ingestKey, strangersKey string
@@ -69,11 +71,11 @@ func newOffice(t *testing.T, clickHouse bool) *office {
 	t.Cleanup(func() { _ = db.Close() })
 	now := func() time.Time { return noon }
 	keys := must(attribution.NewClickKeyring(1, map[byte][]byte{1: bytes.Repeat([]byte{9}, attribution.ClickKeyBytes)}))(t)
-	o := &office{t: t, ledger: ledger.New(db, ledger.Options{ClickKeys: keys, Now: now})}
+	o := &office{t: t, proxies: caller.NewProxies(), ledger: ledger.New(db, ledger.Options{ClickKeys: keys, Now: now})}
 	o.things = catalog.New(db, catalog.Options{BaseURL: "https://t.example", Pepper: bytes.Repeat([]byte{7}, 32), Now: now, BudgetChanged: o.ledger.CampaignBudgetChanged})
 	logger := slog.New(slog.DiscardHandler)
 	d := must(New(Options{
-		Catalog: o.things, Ledger: o.ledger, Reports: reports.New(conn, upToDate{}, o.ledger), TrackerURL: "https://t.example", Now: now, Log: logger,
+		Catalog: o.things, Ledger: o.ledger, Reports: reports.New(conn, upToDate{}, o.ledger), TrackerURL: "https://t.example", Now: now, Log: logger, Proxies: o.proxies,
 	}))(t)
 	server := httptest.NewServer(admin.New(admin.Options{Catalog: o.things, Logger: logger, Version: "test", Routes: []admin.Routes{moneyapi.Routes(o.ledger, nil)}, Pages: d.Handle, Missing: http.HandlerFunc(d.Missing)}))
 	t.Cleanup(server.Close)

@@ -94,7 +94,7 @@ func (v *Vitals) shipping(now time.Time) check {
 		return c
 	}
 	c.Said = fmt.Sprintf("%s on disk for reports, the oldest since %s. Nothing is lost; reports lag behind.", waiting(v.Clicks.Waiting, "click"), lasting(behind))
-	c.Do = "They go on by themselves once ClickHouse takes them. If it does answer, see the log for what it refuses."
+	c.Do = "They are stored once ClickHouse accepts them. If ClickHouse is answering, the log says what it refused."
 	return c
 }
 
@@ -227,7 +227,7 @@ func (v *Vitals) kept(quarantined bool) check {
 		c.State, c.Said = checkWarning, "Reports of merchants wait in quarantine."
 	}
 	if c.State != checkOK {
-		c.Do = "See Quarantine for the reasons; replay what you have mended."
+		c.Do = "See Quarantine for the reasons; replay what you have fixed."
 	}
 	return c
 }

@@ -29,7 +29,7 @@ func TestHealthIsSaidInSentences(t *testing.T) {
 		"not ready":            {change: func(v *Vitals) { v.Ready = "links are not loaded" }, worst: checkFailed, first: "links are not loaded"},
 		"unrecorded clicks":    {change: func(v *Vitals) { v.Clicks.Unrecorded = 3 }, worst: checkWarning, first: "3 clicks redirected without a record", do: "disk"},
 		"a slow disk":          {change: func(v *Vitals) { v.Clicks.Fsync = 250 * time.Millisecond }, worst: checkWarning, first: "250 ms", do: "faster disk"},
-		"clicks are late":      {change: func(v *Vitals) { v.Clicks.Waiting, v.Clicks.Oldest = 1200, now.Add(-time.Minute) }, worst: checkWarning, first: "1,200 clicks wait", do: "by themselves"},
+		"clicks are late":      {change: func(v *Vitals) { v.Clicks.Waiting, v.Clicks.Oldest = 1200, now.Add(-time.Minute) }, worst: checkWarning, first: "1,200 clicks wait", do: "accepts them"},
 		"clicks are very late": {change: func(v *Vitals) { v.Clicks.Waiting, v.Clicks.Oldest = 1, now.Add(-3*time.Hour) }, worst: checkFailed, first: "1 click waits on disk for reports, the oldest since 3 hours"},
 		"reports are late":     {change: func(v *Vitals) { v.Reports.Waiting, v.Reports.Oldest = 2, now.Add(-30*time.Second) }, worst: checkWarning, first: "2 reports wait", do: "database"},
 		"a click is missing":   {change: func(v *Vitals) { v.Books.Stored-- }, worst: checkWarning, first: "1 click on the way", do: "tributary audit"},

@@ -74,7 +74,7 @@ func (d *Dashboard) takeKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.tries.Passed(client, key)
-	setSessionCookies(w, r, session)
+	d.setSessionCookies(w, r, session)
 	http.Redirect(w, r, orHome(view.Next, d.homeOf(session.Scope.Role)), http.StatusSeeOther)
 }
 
@@ -111,11 +111,8 @@ func (d *Dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // setSessionCookies gives the browser its session, which scripts cannot read, and
 // the token its own pages' scripts send with changes.
-//
-// X-Forwarded-Proto is believed whoever sends it: it can only make cookies secure,
-// and who lies gets a session that does not work.
-func setSessionCookies(w http.ResponseWriter, r *http.Request, session catalog.Session) {
-	secure := r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+func (d *Dashboard) setSessionCookies(w http.ResponseWriter, r *http.Request, session catalog.Session) {
+	secure := d.Proxies.HTTPS(r)
 	life := int(catalog.SessionLife.Seconds())
 	http.SetCookie(w, &http.Cookie{Name: admin.SessionCookie, Value: session.Token, Path: "/", MaxAge: life, HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode})
 	http.SetCookie(w, &http.Cookie{Name: admin.CSRFCookie, Value: session.CSRF, Path: "/", MaxAge: life, Secure: secure, SameSite: http.SameSiteStrictMode})

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -109,10 +110,25 @@ func TestSessionEndsWithItsKey(t *testing.T) {
 
 func TestSecureCookiesBehindHTTPS(t *testing.T) {
 	o := newOffice(t, false)
-	answer, _ := o.browser().post("/login", url.Values{"key": {o.ownKey}}, "X-Forwarded-Proto", "https")
-	for _, cookie := range answer.Cookies() {
-		if !cookie.Secure {
-			t.Errorf("cookie %v", cookie)
+	for _, c := range []struct {
+		trusted []netip.Prefix
+		proto   string
+		want    bool
+	}{
+		{nil, "https", false}, // anybody can write that
+		{[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "https", false},
+		{[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "https", true},
+		{[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "http", false},
+	} {
+		o.proxies.Trust(c.trusted)
+		answer, _ := o.browser().post("/login", url.Values{"key": {o.ownKey}}, "X-Forwarded-Proto", c.proto)
+		if len(answer.Cookies()) != 2 {
+			t.Errorf("signing in: %s", answer.Status)
+		}
+		for _, cookie := range answer.Cookies() {
+			if cookie.Secure != c.want {
+				t.Errorf("%s from a proxy of %v: cookie %v", c.proto, c.trusted, cookie)
+			}
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (s *Service) awaitNodes(ctx context.Context, e *Erasure) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	if rows.Next() {
 		var id, machine string
 		if err := rows.Scan(&id, &machine); err != nil {
 			return fmt.Errorf("erasures: nodes with a quarantine: %w", err)

@@ -14,6 +14,7 @@ import (
 	"tributary/attribution"
 	"tributary/catalog"
 	"tributary/ingest"
+	"tributary/schema"
 	"tributary/schema/database"
 )
 
@@ -214,14 +215,15 @@ func (s *Service) steps() []step {
 	}
 }
 
-// awaitClicks waits until clicks from before the erasure are where they are looked for.
+// awaitClicks waits until clicks and conversions from before the erasure are where they
+// are looked for: on every replica, whichever is asked.
 func (s *Service) awaitClicks(ctx context.Context, _ *Erasure) error {
 	ctx, cancel := context.WithTimeout(ctx, shipTimeout)
 	defer cancel()
 	if err := s.o.Shipped(ctx); err != nil {
 		return fmt.Errorf("clicks recorded before are not in ClickHouse yet: %w", err)
 	}
-	return nil
+	return schema.SyncReplicas(ctx, s.o.ClickHouse, "clicks", "conversions")
 }
 
 // The waits of Run.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/background"
 	"tributary/ledger"
 	"tributary/schema/database"
 )
@@ -60,27 +61,8 @@ const (
 
 // Run hands on what happens until ctx ends. The same failure is logged once.
 func (p *Pump) Run(ctx context.Context) {
-	said, wait := "", interval
-	for {
-		more, err := p.Pass(ctx)
-		switch {
-		case err == nil:
-			said, wait = "", interval
-		case ctx.Err() == nil:
-			if wait = min(2*wait, maxWait); err.Error() != said {
-				said = err.Error()
-				p.o.Log.Warn("events wait in the outbox", "error", err)
-			}
-		}
-		if more && err == nil && ctx.Err() == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-	}
+	failed := func(err error) { p.o.Log.Warn("events wait in the outbox", "error", err) }
+	background.Repeat(ctx, background.Pace{Every: interval, Most: maxWait}, failed, p.Pass)
 }
 
 // Pass hands on one batch and reports whether there may be more.

@@ -81,8 +81,8 @@ func (s *Service) Health(ctx context.Context, scope catalog.Scope, advertiserID 
 	index := map[string]*Integration{}
 	for i, w := range ways {
 		saw := seen[w.source]
-		items[i] = Integration{Way: w.name, Unattributed: []Count{}, Quarantined: []Count{}, FirstSeenAt: instantOrNil(saw.firstMs),
-			LastSeenAt: instantOrNil(saw.acceptedMs), LastRefusedAt: instantOrNil(saw.refusedMs)}
+		items[i] = Integration{Way: w.name, Unattributed: []Count{}, Quarantined: []Count{}, FirstSeenAt: attribution.InstantOrNil(saw.firstMs),
+			LastSeenAt: attribution.InstantOrNil(saw.acceptedMs), LastRefusedAt: attribution.InstantOrNil(saw.refusedMs)}
 		index[w.source] = &items[i]
 	}
 	if err := s.counts(ctx, advertiserID, since-since%hourMs, index); err != nil {
@@ -142,13 +142,6 @@ func (s *Service) counts(ctx context.Context, advertiserID string, sinceMs int64
 		}
 	}
 	return rows.Err()
-}
-
-func instantOrNil(ms int64) *attribution.Instant {
-	if ms == 0 {
-		return nil
-	}
-	return new(attribution.Instant(ms))
 }
 
 const (

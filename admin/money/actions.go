@@ -46,17 +46,9 @@ func (q *ActionQuery) filter() ledger.ActionFilter {
 		OrderID: q.OrderID, ConversionID: q.ConversionID, AdvertiserID: q.AdvertiserID, CampaignID: q.CampaignID, CreatorID: q.CreatorID,
 		TaskID: q.TaskID, LinkID: q.LinkID, PostID: q.PostID, Code: q.Code, Platform: q.Platform, Event: q.Event, ClickID: q.ClickID,
 		Referral: q.Referral, Model: q.Model, Currency: q.Currency, State: q.State, Reason: q.Reason, Reversal: q.Reversal,
-		Corrects: q.Corrects, PayoutID: q.PayoutID, TermsVersion: q.TermsVersion, EventFrom: instant(q.EventFrom), EventTo: instant(q.EventTo),
-		LockBefore: instant(q.LockBefore), PayBefore: instant(q.PayBefore), UpdatedSince: instant(q.UpdatedSince),
+		Corrects: q.Corrects, PayoutID: q.PayoutID, TermsVersion: q.TermsVersion, EventFrom: attribution.InstantOrNone(q.EventFrom), EventTo: attribution.InstantOrNone(q.EventTo),
+		LockBefore: attribution.InstantOrNone(q.LockBefore), PayBefore: attribution.InstantOrNone(q.PayBefore), UpdatedSince: attribution.InstantOrNone(q.UpdatedSince),
 	}
-}
-
-// instant is a parameter's time, of which the zero Time is none.
-func instant(t time.Time) attribution.Instant {
-	if t.IsZero() {
-		return 0
-	}
-	return attribution.InstantOf(t)
 }
 
 type actionsInput struct {

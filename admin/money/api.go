@@ -44,7 +44,7 @@ func scopeOf(ctx context.Context) ledger.Scope { return ledger.Scope(admin.Scope
 
 func pageOf(q admin.PageQuery) ledger.Page { return ledger.Page{Cursor: q.Cursor, Limit: q.Limit} }
 
-type answer[T any] struct{ Body T }
+type answer[T any] = admin.Answer[T]
 
 // A page is one part of a list as the client sees it.
 type page[T any] struct {
@@ -54,12 +54,7 @@ type page[T any] struct {
 
 type listed[T any] struct{ Body page[T] }
 
-func answered[T any](value T, err error) (*answer[T], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &answer[T]{value}, nil
-}
+func answered[T any](value T, err error) (*answer[T], error) { return admin.Answered(value, err) }
 
 func inPage[T any](list ledger.List[T], err error) (*listed[T], error) {
 	if err != nil {

@@ -326,6 +326,8 @@ func TestInquiryMakesAnAction(t *testing.T) {
 		s.equal(order, fmt.Sprint(action["payout"], " ", action["referral"], " ", conversion["attributed"]), payout+" forced true")
 	}
 	s.equal("listed", len(items(s.call(s.creatorKey, "GET", "/v1/inquiries?state=approved", "", 200))), 2)
+	s.sale("credited", "10.00", "USD", "MALI")
+	s.call(s.ownKey, "POST", ask("credited")+"/approve", `{"force":true}`, 409)
 }
 
 func TestRatesConvertAndQuarantineIsReplayed(t *testing.T) {

@@ -27,7 +27,7 @@ type conversionsInput struct {
 func (q *conversionsInput) filter() ledger.ConversionFilter {
 	return ledger.ConversionFilter{
 		OrderID: q.OrderID, AdvertiserID: q.AdvertiserID, CreatorID: q.CreatorID, Event: q.Event, Source: q.Source,
-		Signed: orNil(q.Signed), Attributed: orNil(q.Attributed), Reason: q.Reason, EventFrom: instant(q.EventFrom), EventTo: instant(q.EventTo),
+		Signed: orNil(q.Signed), Attributed: orNil(q.Attributed), Reason: q.Reason, EventFrom: attribution.InstantOrNone(q.EventFrom), EventTo: attribution.InstantOrNone(q.EventTo),
 	}
 }
 

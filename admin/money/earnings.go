@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tributary/admin"
+	"tributary/attribution"
 	"tributary/ledger"
 )
 
@@ -31,7 +32,7 @@ func (a *API) earnings(api *admin.API) {
 		ID: "list-creator-statement", Method: http.MethodGet, Path: "/v1/creators/{id}/statement", Tag: "Money",
 		Summary: "List every change of a creator's pay, oldest first", Roles: everybody,
 	}, func(ctx context.Context, in *statementInput) (*listed[ledger.StatementLine], error) {
-		filter := ledger.StatementFilter{AdvertiserID: in.AdvertiserID, CampaignID: in.CampaignID, Currency: in.Currency, From: instant(in.From), To: instant(in.To)}
+		filter := ledger.StatementFilter{AdvertiserID: in.AdvertiserID, CampaignID: in.CampaignID, Currency: in.Currency, From: attribution.InstantOrNone(in.From), To: attribution.InstantOrNone(in.To)}
 		return inPage(a.ledger.Statement(ctx, scopeOf(ctx), in.ID, filter, pageOf(in.PageQuery)))
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tributary/admin"
+	"tributary/attribution"
 	"tributary/ledger"
 )
 
@@ -32,7 +33,7 @@ func (a *API) fraud(api *admin.API) {
 	}, func(ctx context.Context, in *fraudSignalsInput) (*listed[ledger.FraudSignal], error) {
 		filter := ledger.FraudFilter{
 			AdvertiserID: in.AdvertiserID, CampaignID: in.CampaignID, CreatorID: in.CreatorID, ConversionID: in.ConversionID, ActionID: in.ActionID,
-			OrderID: in.OrderID, Rule: in.Rule, Severity: in.Severity, From: instant(in.From), To: instant(in.To),
+			OrderID: in.OrderID, Rule: in.Rule, Severity: in.Severity, From: attribution.InstantOrNone(in.From), To: attribution.InstantOrNone(in.To),
 		}
 		return inPage(a.ledger.FraudSignals(ctx, scopeOf(ctx), filter, pageOf(in.PageQuery)))
 	})

@@ -20,6 +20,11 @@ type (
 		OrderID      string `query:"order_id"`
 		State        string `query:"state" enum:"open,approved,rejected"`
 	}
+	// Approval may say why an inquiry is approved, and that another creator keeps its pay.
+	Approval struct {
+		Note  string `json:"note,omitempty"`
+		Force bool   `json:"force,omitempty" doc:"Also where another creator is credited with the order: both are paid. Without it that is a 409 that names the other's action"`
+	}
 	// Refusal says why an inquiry is rejected.
 	Refusal struct {
 		Reason string `json:"reason" doc:"The creator is told"`
@@ -46,8 +51,9 @@ func (a *API) inquiries(api *admin.API) {
 			return answered(a.ledger.Inquiry(ctx, scopeOf(ctx), in.ID))
 		})
 	admin.Register(api, operation(payers, "approve-inquiry", http.MethodPost, path+"/{id}/approve", "Credit the creator with the sale"),
-		func(ctx context.Context, in *stepInput[Remark]) (*answer[ledger.Inquiry], error) {
-			return answered(a.ledger.ApproveInquiry(ctx, scopeOf(ctx), in.ID, in.Value().Note))
+		func(ctx context.Context, in *stepInput[Approval]) (*answer[ledger.Inquiry], error) {
+			approval := in.Value()
+			return answered(a.ledger.ApproveInquiry(ctx, scopeOf(ctx), in.ID, approval.Note, approval.Force))
 		})
 	admin.Register(api, operation(payers, "reject-inquiry", http.MethodPost, path+"/{id}/reject", "Refuse an inquiry"),
 		func(ctx context.Context, in *stepInput[Refusal]) (*answer[ledger.Inquiry], error) {

@@ -7,6 +7,7 @@ import (
 
 	"tributary/admin"
 	"tributary/admin/sheet"
+	"tributary/attribution"
 	"tributary/ledger"
 )
 
@@ -98,22 +99,40 @@ func (a *API) listPayouts(ctx context.Context, in *payoutsInput) (*payoutsOutput
 	filter := ledger.PayoutFilter{AdvertiserID: in.AdvertiserID, CreatorID: in.CreatorID, Currency: in.Currency, State: in.State}
 	format := admin.FileFormat(in.Format)
 	out := &payoutsOutput{Disposition: format.Disposition("payouts"), Body: &payoutsBody{format: format}}
-	isFile, asked := out.Disposition != "", pageOf(in.PageQuery)
-	if isFile {
-		asked.Limit = ledger.MaxLimit
+	list := func(asked ledger.Page) (ledger.List[ledger.CreatorPayout], error) {
+		return a.ledger.Payouts(ctx, scopeOf(ctx), filter, asked)
 	}
+	asked := pageOf(in.PageQuery)
+	var found ledger.List[ledger.CreatorPayout]
+	var err error
+	if out.Disposition == "" {
+		found, err = list(asked)
+	} else {
+		found.Items, err = everyPayout(asked.Cursor, maxPayoutRows, list)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Items, out.Body.NextCursor = found.Items, found.NextCursor
+	return out, nil
+}
+
+// everyPayout reads a list to its end. One of more than most is refused: a file that
+// left some out would be paid as if it had all.
+func everyPayout(cursor string, most int, list func(ledger.Page) (ledger.List[ledger.CreatorPayout], error)) ([]ledger.CreatorPayout, error) {
+	var all []ledger.CreatorPayout
 	for {
-		list, err := a.ledger.Payouts(ctx, scopeOf(ctx), filter, asked)
+		part, err := list(ledger.Page{Cursor: cursor, Limit: ledger.MaxLimit})
 		if err != nil {
 			return nil, err
 		}
-		out.Body.Items, out.Body.NextCursor = append(out.Body.Items, list.Items...), list.NextCursor
-		if out.Body.Items == nil {
-			out.Body.Items = []ledger.CreatorPayout{}
+		all = append(all, part.Items...)
+		if len(all) > most || len(all) == most && part.NextCursor != "" {
+			return nil, attribution.Refuse(attribution.CodeValidation,
+				"more than %d payouts match, and a file has no more: narrow the filter by state, advertiser_id, creator_id or currency", most)
 		}
-		if !isFile || list.NextCursor == "" || len(out.Body.Items) >= maxPayoutRows {
-			return out, nil
+		if cursor = part.NextCursor; cursor == "" {
+			return all, nil
 		}
-		asked.Cursor = list.NextCursor
 	}
 }

@@ -46,15 +46,7 @@ type (
 	ReadAll struct {
 		Read int64 `json:"read"`
 	}
-	answer[T any] struct{ Body T }
 )
-
-func answered[T any](value T, err error) (*answer[T], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &answer[T]{value}, nil
-}
 
 // maxUnread bounds the count of what is not read.
 const maxUnread = 1_000
@@ -66,14 +58,14 @@ func (s *Service) Routes(api *admin.API) {
 		return admin.Operation{ID: id, Method: method, Path: path, Tag: "Notifications", Summary: summary,
 			Roles: []string{catalog.RoleAdmin, catalog.RoleAdvertiser, catalog.RoleCreator}}
 	}
-	admin.Register(api, operation("list-notifications", http.MethodGet, path, "List notifications, newest first"), func(ctx context.Context, in *listInput) (*answer[List], error) {
-		return answered(s.list(ctx, admin.ScopeOf(ctx), in))
+	admin.Register(api, operation("list-notifications", http.MethodGet, path, "List notifications, newest first"), func(ctx context.Context, in *listInput) (*admin.Answer[List], error) {
+		return admin.Answered(s.list(ctx, admin.ScopeOf(ctx), in))
 	})
-	admin.Register(api, operation("read-notification", http.MethodPost, path+"/{id}/read", "Say that a notification was read"), func(ctx context.Context, in *admin.ByID) (*answer[Notification], error) {
-		return answered(s.read(ctx, admin.ScopeOf(ctx), in.ID))
+	admin.Register(api, operation("read-notification", http.MethodPost, path+"/{id}/read", "Say that a notification was read"), func(ctx context.Context, in *admin.ByID) (*admin.Answer[Notification], error) {
+		return admin.Answered(s.read(ctx, admin.ScopeOf(ctx), in.ID))
 	})
-	admin.Register(api, operation("read-all-notifications", http.MethodPost, path+"/read-all", "Say that all notifications were read"), func(ctx context.Context, _ *struct{}) (*answer[ReadAll], error) {
-		return answered(s.readAll(ctx, admin.ScopeOf(ctx)))
+	admin.Register(api, operation("read-all-notifications", http.MethodPost, path+"/read-all", "Say that all notifications were read"), func(ctx context.Context, _ *struct{}) (*admin.Answer[ReadAll], error) {
+		return admin.Answered(s.readAll(ctx, admin.ScopeOf(ctx)))
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/textproto"
 	"time"
 
+	"tributary/admin"
+	"tributary/background"
 	"tributary/schema/database"
 )
 
@@ -44,7 +46,7 @@ func (s *Service) post(ctx context.Context, tx *database.Tx, n *notice, to mail.
 		return err
 	}
 	now := s.o.Now()
-	_, err = tx.Exec(ctx, "mail.insert", number, newID(prefixMail, now), n.role+" "+n.ownerID+" "+to.Address+" "+n.once, to.Name, to.Address,
+	_, err = tx.Exec(ctx, "mail.insert", number, admin.NewID(prefixMail, now), n.role+" "+n.ownerID+" "+to.Address+" "+n.once, to.Name, to.Address,
 		n.text.title, n.text.text, page, now.UnixMilli())
 	return err
 }
@@ -63,38 +65,13 @@ type letter struct {
 // RunMail sends e-mails until ctx ends. The same failure is logged once.
 func (s *Service) RunMail(ctx context.Context) {
 	var tidied time.Time
-	said, pause := "", time.Duration(0)
-	for {
-		more, err := s.MailPass(ctx)
-		if err == nil && time.Since(tidied) >= tidyInterval {
+	failed := func(err error) { s.o.Log.Warn("e-mails wait", "error", err) }
+	background.Repeat(ctx, background.Pace{Every: mailPoll, Most: maxMailPause, Wake: s.wake}, failed, func(ctx context.Context) (more bool, err error) {
+		if more, err = s.MailPass(ctx); err == nil && time.Since(tidied) >= tidyInterval {
 			tidied, err = time.Now(), s.tidy(ctx)
 		}
-		switch {
-		case err == nil:
-			said, pause = "", 0
-		case ctx.Err() == nil:
-			if pause = min(max(2*pause, mailPoll), maxMailPause); err.Error() != said {
-				said = err.Error()
-				s.o.Log.Warn("e-mails wait", "error", err)
-			}
-		}
-		if more && err == nil && ctx.Err() == nil {
-			continue
-		}
-		wake := s.wake
-		if err != nil {
-			wake = nil
-		}
-		timer := time.NewTimer(max(pause, mailPoll))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-wake:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
+		return more, err
+	})
 }
 
 // MailPass sends the e-mails that are due over one connection, up to a bound, and
@@ -132,7 +109,7 @@ func (s *Service) claim(ctx context.Context) (letters []letter, err error) {
 	err = s.o.DB.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
 		letters = nil
 		now := s.o.Now()
-		token := newID("", now)
+		token := admin.NewID("", now)
 		rows, err := tx.Rows(ctx, "mail.claim", now.Add(mailLease).UnixMilli(), token, now.UnixMilli(), mailBatch, now.UnixMilli())
 		if err != nil {
 			return err

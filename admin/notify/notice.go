@@ -2,14 +2,13 @@ package notify
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/mail"
 	"strings"
-	"time"
 	"unicode"
 
+	"tributary/admin"
 	"tributary/attribution"
 	"tributary/schema/database"
 )
@@ -78,7 +77,7 @@ func (s *Service) write(ctx context.Context, tx *database.Tx, notices []notice) 
 			if err != nil {
 				return fmt.Errorf("notify: writing a notification: %w", err)
 			}
-			kept, err := tx.Exec(ctx, "notification.insert", number+int64(i), newID(prefixNotification, s.o.Now()), n.role, n.ownerID, n.once, n.kind,
+			kept, err := tx.Exec(ctx, "notification.insert", number+int64(i), admin.NewID(prefixNotification, s.o.Now()), n.role, n.ownerID, n.once, n.kind,
 				n.text.title, n.text.text, n.campaignID, string(subject), int64(n.at))
 			if err != nil {
 				return err
@@ -104,12 +103,6 @@ func take(ctx context.Context, tx *database.Tx, counter string, n int) (first in
 		return 0, fmt.Errorf("notify: taking numbers: %w", err)
 	}
 	return last - int64(n) + 1, nil
-}
-
-func newID(prefix string, at time.Time) string {
-	var unique [10]byte
-	_, _ = rand.Read(unique[:]) // never fails
-	return attribution.MakeID(prefix, at.UnixMilli(), unique)
 }
 
 // addresses reads e-mail addresses; what is none is left out.

@@ -107,7 +107,7 @@ func TestAdvertisersAreToldOfBudgetsAndPools(t *testing.T) {
 	must(b.money.Reverse(b.ctx, ledger.Scope(operator), settled[0].Actions[0].ID, "fraud", ""))(t)
 	b.pumpAll()
 	b.mailAll()
-	b.equal("told", b.titles(b.ownKey, ""), "Spring is live | Spring: 0 codes are left | Spring: 80 % of the budget is committed")
+	b.equal("told", b.titles(b.ownKey, ""), "Spring is live | Spring: 0 codes are left | Spring: 50 % of the budget is committed | Spring: 80 % of the budget is committed")
 	b.equal("the creator is told", b.titles(maliKey, "type=action.reversed"), "An action worth 8.50 USD was reversed")
 	b.equal("another's", b.titles(b.ownKey, "campaign_id=cmp_x"), "")
 	var subjects []string
@@ -115,7 +115,7 @@ func TestAdvertisersAreToldOfBudgetsAndPools(t *testing.T) {
 		b.equal("recipient", l.to, "TO:<sales@acme.example>")
 		subjects = append(subjects, l.subject())
 	}
-	b.equal("e-mails", strings.Join(subjects, " | "), "Spring: 0 codes are left | Spring: 80 % of the budget is committed")
+	b.equal("e-mails", strings.Join(subjects, " | "), "Spring: 0 codes are left | Spring: 50 % of the budget is committed | Spring: 80 % of the budget is committed")
 }
 
 func TestNotificationsAreRead(t *testing.T) {
@@ -243,6 +243,33 @@ func TestCreatorsAreToldOnceOfWhatStartsToday(t *testing.T) {
 	b.equal("e-mails to Bangkok", got["TO:<mali@example.com>"], "[2 campaigns start today Thai tomorrow starts today]")
 	b.equal("e-mails to Paris", got["TO:<zoe@example.com>"], "[2 campaigns start today]")
 	b.equal("e-mails to one rejected", got["TO:<ben@example.com>"], "[Thai night starts today Thai tomorrow starts today]")
+}
+
+func TestADayOfManyStartsIsToldWhole(t *testing.T) {
+	b := newBench(t, "")
+	_, key := b.creator(catalog.CreatorFields{Name: "Mali"})
+	b.set("2027-01-19T12:00:00Z")
+	if err := b.service.Starts(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	outside := b.ctx
+	err := b.db.Write(outside, func(ctx context.Context, _ *database.Tx) error {
+		b.ctx = ctx // in one transaction, because it is so many
+		for range 1_000 {
+			b.campaign("One of many", "2027-01-20T02:00:00Z", nil)
+		}
+		b.campaign("The last", "2027-01-20T03:00:00Z", nil)
+		return nil
+	})
+	if b.ctx = outside; err != nil {
+		t.Fatal(err)
+	}
+	last := must(b.things.Campaigns(b.ctx, operator, catalog.CampaignFilter{Q: "The last"}, catalog.Page{}))(t).Items[0].ID
+	b.set("2027-01-20T01:00:00Z")
+	if err := b.service.Starts(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	b.equal("told", b.titles(key, "campaign_id="+last), "The last starts today")
 }
 
 func TestWhatStartedLongAgoIsNotTold(t *testing.T) {

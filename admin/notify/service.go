@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/attribution"
 	"tributary/catalog"
 	"tributary/schema/database"
 )
@@ -29,6 +30,10 @@ type Options struct {
 type Things interface {
 	Campaign(ctx context.Context, scope catalog.Scope, id string) (catalog.Campaign, error)
 	Creator(ctx context.Context, scope catalog.Scope, id string) (catalog.Creator, error)
+	// CampaignsStarting are those that start in [from, to), OfferedTo one of them and
+	// whom of some creators it is open to.
+	CampaignsStarting(ctx context.Context, from, to attribution.Instant) ([]catalog.StartingCampaign, error)
+	OfferedTo(ctx context.Context, campaignID string, creators []catalog.Creator) (catalog.Campaign, []catalog.Creator, error)
 	Creators(ctx context.Context, scope catalog.Scope, filter catalog.CreatorFilter, p catalog.Page) (catalog.List[catalog.Creator], error)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/attribution"
+	"tributary/background"
 	"tributary/catalog"
 	"tributary/schema/database"
 )
@@ -17,7 +18,8 @@ import (
 const (
 	tellAt     = 8 * time.Hour
 	slot       = 15 * time.Minute
-	startPage  = 500 // creators that are looked at at once
+	startPage  = 500   // creators that are looked at at once
+	startBatch = 1_000 // notices after which they are written
 	startsLook = time.Minute
 )
 
@@ -27,20 +29,10 @@ func (s *Service) RunStarts(ctx context.Context, every time.Duration) {
 	if every == 0 {
 		every = startsLook
 	}
-	said := ""
-	for {
-		if err := s.Starts(ctx); err == nil {
-			said = ""
-		} else if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			s.o.Log.Warn("creators were not told of the campaigns that start; it is tried again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(every):
-		}
+	failed := func(err error) {
+		s.o.Log.Warn("creators were not told of the campaigns that start; it is tried again", "error", err)
 	}
+	background.Repeat(ctx, background.Pace{Every: every}, failed, func(ctx context.Context) (more bool, err error) { return false, s.Starts(ctx) })
 }
 
 // Starts tells creators whose 08:00 has come of the campaigns that start on their
@@ -61,7 +53,7 @@ func (s *Service) Starts(ctx context.Context) error {
 	if !told.Before(now) {
 		return nil
 	}
-	starting, err := s.starting(ctx, told.Add(-24*time.Hour), now.Add(24*time.Hour))
+	starting, err := s.o.Things.CampaignsStarting(ctx, attribution.InstantOf(told.Add(-24*time.Hour)), attribution.InstantOf(now.Add(24*time.Hour)))
 	if err != nil {
 		return err
 	}
@@ -76,37 +68,11 @@ func (s *Service) Starts(ctx context.Context) error {
 	})
 }
 
-// A start is a campaign and when it starts.
-type start struct {
-	campaignID string
-	at         time.Time
-}
-
-// maxStarts bounds the campaigns of one day that are told of.
-const maxStarts = 1_000
-
-func (s *Service) starting(ctx context.Context, from, to time.Time) (starting []start, err error) {
-	rows, err := s.o.DB.Rows(ctx, "notification.starting", from.UnixMilli(), to.UnixMilli())
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() && len(starting) < maxStarts {
-		var one start
-		var at int64
-		if err := rows.Scan(&one.campaignID, &at); err != nil {
-			return nil, fmt.Errorf("notify: reading campaigns that start: %w", err)
-		}
-		one.at = time.UnixMilli(at)
-		starting = append(starting, one)
-	}
-	return starting, rows.Err()
-}
-
 // tellStarts tells the creators whose 08:00 is in the slot that begins at a time.
-func (s *Service) tellStarts(ctx context.Context, at time.Time, starting []start) error {
-	near := slices.DeleteFunc(slices.Clone(starting), func(one start) bool {
-		return one.at.Before(at.Add(-tellAt-slot-time.Hour)) || one.at.After(at.Add(24*time.Hour-tellAt+time.Hour)) // an hour for clocks that change
+func (s *Service) tellStarts(ctx context.Context, at time.Time, starting []catalog.StartingCampaign) error {
+	near := slices.DeleteFunc(slices.Clone(starting), func(one catalog.StartingCampaign) bool {
+		start := one.StartsAt.Time()
+		return start.Before(at.Add(-tellAt-slot-time.Hour)) || start.After(at.Add(24*time.Hour-tellAt+time.Hour)) // an hour for clocks that change
 	})
 	if len(near) == 0 {
 		return nil
@@ -116,72 +82,128 @@ func (s *Service) tellStarts(ctx context.Context, at time.Time, starting []start
 		if err != nil {
 			return err
 		}
-		var notices []notice
-		for i := range creators.Items {
-			if notices, err = s.startsFor(ctx, notices, &creators.Items[i], at, near); err != nil {
-				return err
-			}
-		}
-		err = s.o.DB.Write(ctx, func(ctx context.Context, tx *database.Tx) error { return s.write(ctx, tx, notices) })
-		if err != nil {
+		if err := s.tellPage(ctx, morningsAt(at, creators.Items), near); err != nil {
 			return err
 		}
-		s.Kept()
 		if page.Cursor = creators.NextCursor; page.Cursor == "" {
 			return nil
 		}
 	}
 }
 
-// startsFor appends what a creator is told, when its 08:00 is in the slot: a
-// notification for each campaign, and one e-mail for all.
-func (s *Service) startsFor(ctx context.Context, notices []notice, creator *catalog.Creator, at time.Time, near []start) ([]notice, error) {
-	zone := zoneOf(creator.Timezone)
-	local := at.In(zone)
-	morning := time.Date(local.Year(), local.Month(), local.Day(), int(tellAt/time.Hour), 0, 0, 0, zone)
-	if morning.Before(at) || !morning.Before(at.Add(slot)) {
-		return notices, nil
+// A morning is a creator's day, whose 08:00 has come.
+type morning struct {
+	creator                *catalog.Creator
+	zone                   *time.Location
+	today, eight, tomorrow time.Time
+	campaigns              []catalog.Campaign // that start on it and are open to the creator
+}
+
+// morningsAt are the days of those creators whose 08:00 is in a slot.
+func morningsAt(at time.Time, creators []catalog.Creator) []*morning {
+	var mornings []*morning
+	for i := range creators {
+		zone := zoneOf(creators[i].Timezone)
+		year, month, day := at.In(zone).Date()
+		m := &morning{
+			creator: &creators[i], zone: zone, today: time.Date(year, month, day, 0, 0, 0, 0, zone),
+			eight: time.Date(year, month, day, int(tellAt/time.Hour), 0, 0, 0, zone), tomorrow: time.Date(year, month, day+1, 0, 0, 0, 0, zone),
+		}
+		if !m.eight.Before(at) && m.eight.Before(at.Add(slot)) {
+			mornings = append(mornings, m)
+		}
 	}
-	today := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
-	tomorrow := time.Date(local.Year(), local.Month(), local.Day()+1, 0, 0, 0, 0, zone)
-	name := local.Format(time.DateOnly)
-	a := about{Creator: *creator, Zone: zone}
+	return mornings
+}
+
+// tellPage tells creators of the campaigns that start on their day and are open to
+// them: a notification for each campaign, and one e-mail for all.
+func (s *Service) tellPage(ctx context.Context, mornings []*morning, near []catalog.StartingCampaign) error {
+	var notices []notice
 	for _, one := range near {
-		if one.at.Before(today) || !one.at.Before(tomorrow) {
-			continue
-		}
-		campaign, open, err := s.openTo(ctx, creator.ID, one.campaignID)
+		said, err := s.startOf(ctx, mornings, one)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !open {
-			continue
+		if notices = append(notices, said...); len(notices) >= startBatch {
+			if err := s.keepStarts(ctx, notices); err != nil {
+				return err
+			}
+			notices = notices[:0]
 		}
-		a.Campaign = campaign
-		a.Campaigns = append(a.Campaigns, campaign)
-		n := notice{role: catalog.RoleCreator, ownerID: creator.ID, once: "starts " + campaign.ID + " " + name, kind: "campaign.starts", campaignID: campaign.ID,
-			subject: map[string]string{"campaign_id": campaign.ID}, at: attribution.InstantOf(morning)}
-		if n.text, err = s.templates.say("campaign.starts.creator", a); err != nil {
+	}
+	letters, err := s.startLetters(mornings)
+	if err != nil {
+		return err
+	}
+	return s.keepStarts(ctx, append(notices, letters...))
+}
+
+// startOf is what creators are told of one campaign. It is noted for their e-mails.
+func (s *Service) startOf(ctx context.Context, mornings []*morning, one catalog.StartingCampaign) ([]notice, error) {
+	start := one.StartsAt.Time()
+	byID := map[string]*morning{}
+	var creators []catalog.Creator
+	for _, m := range mornings {
+		if !start.Before(m.today) && start.Before(m.tomorrow) {
+			byID[m.creator.ID] = m
+			creators = append(creators, *m.creator)
+		}
+	}
+	if len(creators) == 0 {
+		return nil, nil
+	}
+	campaign, creators, err := s.o.Things.OfferedTo(ctx, one.ID, creators)
+	if err != nil {
+		return nil, err
+	}
+	var notices []notice
+	for i := range creators {
+		m := byID[creators[i].ID]
+		m.campaigns = append(m.campaigns, campaign)
+		n := m.notice("campaign.starts", campaign.ID+" ")
+		n.campaignID, n.subject = campaign.ID, map[string]string{"campaign_id": campaign.ID}
+		if n.text, err = s.templates.say("campaign.starts.creator", about{Campaign: campaign, Creator: creators[i], Zone: m.zone}); err != nil {
 			return nil, err
 		}
 		notices = append(notices, n)
 	}
-	if len(a.Campaigns) == 0 || s.o.Mail == nil {
-		return notices, nil
-	}
-	letter := notice{role: catalog.RoleCreator, ownerID: creator.ID, once: "starts " + name, kind: "campaigns.start", quiet: true,
-		at: attribution.InstantOf(morning), mailTo: addresses(creator.Name, creator.Email)}
-	var err error
-	letter.text, err = s.templates.say("campaigns.start.creator", a)
-	return append(notices, letter), err
+	return notices, nil
 }
 
-// openTo finds a campaign as a creator sees it, when it may take part or does.
-func (s *Service) openTo(ctx context.Context, creatorID, campaignID string) (campaign catalog.Campaign, open bool, err error) {
-	campaign, err = s.o.Things.Campaign(ctx, catalog.Scope{Role: catalog.RoleCreator, CreatorID: creatorID}, campaignID)
-	if _, refused := attribution.AsProblem(err); refused {
-		return campaign, false, nil
+// startLetters are the e-mails to creators who were told of campaigns.
+func (s *Service) startLetters(mornings []*morning) (letters []notice, err error) {
+	if s.o.Mail == nil {
+		return nil, nil
 	}
-	live := []string{attribution.StatusUpcoming, attribution.StatusOngoing, attribution.StatusOverBudget}
-	return campaign, err == nil && slices.Contains(live, campaign.Status) && campaign.Participation != catalog.Rejected, err
+	for _, m := range mornings {
+		if len(m.campaigns) == 0 {
+			continue
+		}
+		letter := m.notice("campaigns.start", "")
+		letter.quiet, letter.mailTo = true, addresses(m.creator.Name, m.creator.Email)
+		if letter.text, err = s.templates.say("campaigns.start.creator", about{Campaigns: m.campaigns, Creator: *m.creator, Zone: m.zone}); err != nil {
+			return nil, err
+		}
+		letters = append(letters, letter)
+	}
+	return letters, nil
+}
+
+// notice is what a creator is told on a day, once of what.
+func (m *morning) notice(kind, what string) notice {
+	return notice{
+		role: catalog.RoleCreator, ownerID: m.creator.ID, once: "starts " + what + m.today.Format(time.DateOnly), kind: kind, at: attribution.InstantOf(m.eight),
+	}
+}
+
+func (s *Service) keepStarts(ctx context.Context, notices []notice) error {
+	if len(notices) == 0 {
+		return nil
+	}
+	err := s.o.DB.Write(ctx, func(ctx context.Context, tx *database.Tx) error { return s.write(ctx, tx, notices) })
+	if err == nil {
+		s.Kept()
+	}
+	return err
 }

@@ -3,8 +3,6 @@ package reclassify
 import (
 	"context"
 	"fmt"
-	"strings"
-	"text/template"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -40,6 +38,11 @@ func (s *Service) next(ctx context.Context, r *run) (done bool, err error) {
 		return true, nil
 	case rules.Version() != r.rulesVersion:
 		return false, &stoppedError{"other verdict rules came into force: run it again with those"}
+	}
+	if !r.dryRun { // hits that the replica which is read does not have yet would be passed over
+		if err := schema.SyncReplicas(ctx, s.o.ClickHouse, "clicks", "campaign_clicks_15m"); err != nil {
+			return false, err
+		}
 	}
 	if r.stepToMs == 0 {
 		of, err := s.nextSpan(ctx, r)
@@ -210,10 +213,13 @@ func (s *Service) tellLedger(ctx context.Context, r *run) error {
 
 // correctSums adds a step's differences to the sums that do not have them. An insert
 // whose answer was lost is not added twice: its token is known, and where that is
-// forgotten, the step's number is in the sums.
+// forgotten, the step's number is in the sums, those of every replica.
 func (s *Service) correctSums(ctx context.Context, r *run) error {
 	for _, sums := range sumTables {
-		question, err := fill("reclassify_summed", sums)
+		if err := schema.SyncReplicas(ctx, s.o.ClickHouse, sums.Table); err != nil {
+			return err
+		}
+		question, err := schema.ClickHouseStatement("reclassify_summed", sums)
 		if err != nil {
 			return err
 		}
@@ -224,7 +230,7 @@ func (s *Service) correctSums(ctx context.Context, r *run) error {
 		if last >= r.step {
 			continue
 		}
-		statement, err := fill("reclassify_sums", sums)
+		statement, err := schema.ClickHouseStatement("reclassify_sums", sums)
 		if err != nil {
 			return err
 		}
@@ -247,7 +253,7 @@ func (s *Service) changeRows(ctx context.Context, r *run) error {
 	for len(outcomes) > 0 {
 		some := outcomes[:min(outcomesAtOnce, len(outcomes))]
 		outcomes = outcomes[len(some):]
-		statement, err := fill("reclassify_rows", map[string]any{
+		statement, err := schema.ClickHouseStatement("reclassify_rows", map[string]any{
 			"Outcomes": some, "RulesVersion": r.rulesVersion, "FromMs": r.positionMs, "ToMs": r.stepToMs, "Step": r.step,
 		})
 		if err != nil {
@@ -270,17 +276,4 @@ func (s *Service) dropChanges(ctx context.Context, r *run) error {
 		return fmt.Errorf("drop what a step changed: %w", err)
 	}
 	return nil
-}
-
-// fill fills in the template of a named query.
-func fill(name string, input any) (string, error) {
-	var statement strings.Builder
-	query, err := template.New(name).Parse(schema.ClickHouseQuery(name))
-	if err == nil {
-		err = query.Execute(&statement, input)
-	}
-	if err != nil {
-		return "", fmt.Errorf("write the query %s: %w", name, err)
-	}
-	return statement.String(), nil
 }

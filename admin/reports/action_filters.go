@@ -71,16 +71,6 @@ var actionFilters = func() []actionFilter {
 	return filters
 }()
 
-// ActionFilters lists the names of the filters of actions. Event time is narrowed
-// by the period.
-func ActionFilters() []string {
-	names := make([]string, len(actionFilters))
-	for i, f := range actionFilters {
-		names[i] = f.name
-	}
-	return names
-}
-
 // filter adds the conditions of filters. One by what the scope may not see is
 // refused, or leaves out the actions it is hidden of: an answer would tell it.
 func (l *ActionListing) filter(check *attribution.Checker, scope Scope, filters map[string][]string, zone *time.Location) {

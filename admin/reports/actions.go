@@ -39,7 +39,7 @@ const (
 type ActionQuestion struct {
 	From, To string              // of event_time, as in Question
 	TZ       string              // of days; empty: UTC
-	Filters  map[string][]string // by name, as ActionFilters lists them
+	Filters  map[string][]string // by name, as ActionFilterInput has them
 	Cursor   string
 	Limit    int // 0: 100
 }
@@ -173,7 +173,7 @@ func (l *ActionListing) next(ctx context.Context, want int, with func(*ledger.Ac
 	want = min(want*l.looks, max(want, streamPage))
 	from := l.to.Add(-l.span())
 	l.parameters["from"], l.parameters["to"] = clickHouseTime(from), clickHouseTime(l.to)
-	statement, err := l.reports.write("actions", struct {
+	statement, err := schema.ClickHouseStatement("actions", struct {
 		Conditions []string
 		Changing   bool
 		Limit      int

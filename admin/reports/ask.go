@@ -3,29 +3,12 @@ package reports
 import (
 	"context"
 	"fmt"
-	"strings"
-	"text/template"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"tributary/attribution"
-	"tributary/schema"
 )
-
-// write fills in the template of a named query. What goes in are fragments from
-// this package's lists, never a client's text.
-func (r *Reports) write(name string, input any) (string, error) {
-	var statement strings.Builder
-	query, err := template.New(name).Parse(schema.ClickHouseQuery(name))
-	if err == nil {
-		err = query.Execute(&statement, input)
-	}
-	if err != nil {
-		return "", fmt.Errorf("write the query %s: %w", name, err)
-	}
-	return statement.String(), nil
-}
 
 // each runs a query and hands on its rows.
 func (r *Reports) each(ctx context.Context, what, statement string, parameters clickhouse.Parameters, with func(scan func(...any) error) error) error {

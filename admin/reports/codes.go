@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/attribution"
+	"tributary/schema"
 )
 
 // A CodeRow is how a code was used: on a day, or over the whole period.
@@ -114,7 +115,7 @@ func (r *Reports) codeRows(ctx context.Context, n *narrowed, byCode, byDay bool,
 		}
 		return ""
 	}), byCode, byDay, order, limit}
-	statement, err := r.write("codes", input)
+	statement, err := schema.ClickHouseStatement("codes", input)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ var columns = func() []Column {
 
 	add(
 		clickCount("hits", "sum(hits)", "count()", "Requests to tracking links, whatever became of them, by the time of the request."),
-		clickCount("clicks", "sum(clicks)", "countIf(verdict = 'valid')", "Hits of people: their verdict is valid."),
+		clickCount("clicks", "sum(clicks)", "countIf(verdict = 'valid')", "Hits by people: their verdict is valid."),
 		clickCount("unique_clicks", "sum(unique_clicks)", "countIf(verdict = 'valid' AND is_unique = 1)",
 			"Clicks that are the first of a visitor on a link in a rolling window of 30 minutes."),
 		Column{Name: "invalid_clicks", Unit: Count, Formula: "hits − clicks", Definition: "Hits that are no clicks. The next columns have them by verdict.",
@@ -100,35 +100,35 @@ var columns = func() []Column {
 		add(actionCount("actions_"+state, "state = '"+state+"'", "", "Actions that are "+stateMeanings[state]+"."))
 	}
 	add(
-		Column{Name: "link_actions", Unit: Count, Definition: "Of actions, those a click earned.", of: ofActions, sql: "sumIf(n, " + isCounted + " AND referral = 'click')"},
-		Column{Name: "code_actions", Unit: Count, Definition: "Of actions, those a code earned.", of: ofActions, sql: "sumIf(n, " + isCounted + " AND referral = 'code')"},
-		actionMoney("sale_amount", "amount", isCounted, everybody, "", "What the orders of actions came to, as far as they are credited, with adjustments."),
-		actionMoney("reversed_amount", "amount", "state = 'reversed'", everybody, "", "What the orders of reversed actions came to."),
+		Column{Name: "link_actions", Unit: Count, Definition: "Actions that a click earned.", of: ofActions, sql: "sumIf(n, " + isCounted + " AND referral = 'click')"},
+		Column{Name: "code_actions", Unit: Count, Definition: "Actions that a code earned.", of: ofActions, sql: "sumIf(n, " + isCounted + " AND referral = 'code')"},
+		actionMoney("sale_amount", "amount", isCounted, everybody, "", "Amounts of the orders behind actions, as far as they are credited, with adjustments."),
+		actionMoney("reversed_amount", "amount", "state = 'reversed'", everybody, "", "Amounts of the orders behind reversed actions."),
 		Column{Name: "average_order", Unit: Money, Formula: "sale_amount ÷ orders",
-			Definition: "What an order of actions came to. An action with half the credit of an order is half an order, to a billionth.", over: "sale_amount", under: "orders_nano", times: 1_000_000_000},
+			Definition: "Mean amount of an order. An action with half the credit of an order counts as half an order, to a billionth.", over: "sale_amount", under: "orders_nano", times: 1_000_000_000},
 		actionMoney("payout", "payout", isCounted, payoutSight, "payout_pending + payout_locked + payout_payable + payout_paid", "What actions earn their creators, with adjustments."),
 	)
 	for _, state := range actionStates {
-		add(actionMoney("payout_"+state, "payout", "state = '"+state+"'", payoutSight, "", "What actions earn, or earned, that are "+stateMeanings[state]+"."))
+		add(actionMoney("payout_"+state, "payout", "state = '"+state+"'", payoutSight, "", "What creators earn, or earned, by actions that are "+stateMeanings[state]+"."))
 	}
 	add(
 		actionMoney("cost", "cost", isCounted, costSight, "", "What actions cost the advertiser: payout ÷ (1 − margins)."),
-		actionMoney("task_payout", "payout", isCounted+" AND referral = 'task'", payoutSight, "", "Of payout, what tasks were paid for as such."),
-		postSum("posts", "count()", "", "Posts that are known, by the time they were published. Archived ones do not count."),
+		actionMoney("task_payout", "payout", isCounted+" AND referral = 'task'", payoutSight, "", "The part of payout that was paid for tasks as such."),
+		postSum("posts", "count()", "", "Posts by the time they were published. Archived ones do not count."),
 		postSum("views", "sum(views)", "", "Views of these posts, as last seen."),
 		postSum("likes", "sum(likes)", "", "Likes of these posts, as last seen."),
 		postSum("shares", "sum(shares)", "", "Shares of these posts, as last seen."),
 		postSum("comments", "sum(comments)", "", "Comments on these posts, as last seen."),
 		postSum("engagements", "sum(likes + shares + comments)", "likes + shares + comments", "What people did with these posts."),
-		ratio("engagement_rate", Rate, "engagements", "views", everybody, "How many of those who saw these posts did something with them."),
-		ratio("conversion_rate", Rate, "actions", "unique_clicks", everybody, "How many clicks became an action."),
+		ratio("engagement_rate", Rate, "engagements", "views", everybody, "Engagements per view."),
+		ratio("conversion_rate", Rate, "actions", "unique_clicks", everybody, "Share of unique clicks that became an action."),
 		ratio("epc", Money, "payout", "clicks", payoutSight, "Earnings per click."),
 		ratio("cpa", Money, "cost", "actions", costSight, "Cost per action."),
 		ratio("roas", Rate, "sale_amount", "cost", costSight, "Return on ad spend: sales for each unit of cost."),
-		Column{Name: "reversal_rate", Unit: Rate, Formula: "actions_reversed ÷ (actions + actions_reversed)", Definition: "How many actions were reversed.",
+		Column{Name: "reversal_rate", Unit: Rate, Formula: "actions_reversed ÷ (actions + actions_reversed)", Definition: "Share of actions that were reversed.",
 			over: "actions_reversed", under: "settled_or_reversed"},
 		Column{Name: "new_customer_rate", Unit: Rate, Formula: "actions of new customers ÷ actions whose customer is known",
-			Definition: "How many actions are of new customers. Whether one is new is what the conversion said, or else whether its customer_id had an earlier sale; where neither is known the action does not count here.",
+			Definition: "Share of actions by new customers. Whether a customer is new is what the conversion said, or else whether its customer_id had an earlier sale; where neither is known the action does not count here.",
 			over:       "new_customers", under: "known_customers"},
 
 		Column{Name: "orders_nano", inner: true, of: ofActions, sql: "sumIf(orders, " + isCounted + ")"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/attribution"
+	"tributary/schema"
 )
 
 // The steps of the funnel, each counted in clicks.
@@ -132,7 +133,7 @@ func (r *Reports) countFunnels(ctx context.Context, n *narrowed, column string) 
 		}
 		return counts[key]
 	}
-	statement, err := r.write("funnel_hits", input)
+	statement, err := schema.ClickHouseStatement("funnel_hits", input)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (r *Reports) countFunnels(ctx context.Context, n *narrowed, column string) 
 	if err != nil {
 		return nil, err
 	}
-	if statement, err = r.write("funnel_reached", input); err != nil {
+	if statement, err = schema.ClickHouseStatement("funnel_reached", input); err != nil {
 		return nil, err
 	}
 	err = r.each(ctx, "how far clicks came", statement, parameters, func(scan func(...any) error) error {

@@ -148,13 +148,6 @@ func (l *Live) watching() []*Subscriber {
 	return all
 }
 
-// Subscribers is how many watch now.
-func (l *Live) Subscribers() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.subscribers)
-}
-
 // Run looks and tells until ctx ends, and ends every stream then. While nobody
 // watches it asks nothing.
 func (l *Live) Run(ctx context.Context) {

@@ -368,7 +368,7 @@ func TestStreamsEnd(t *testing.T) {
 	leaving.expect(LiveReady, "")
 	staying.expect(LiveReady, "")
 	leaving.cancel()
-	for deadline := time.Now().Add(10 * time.Second); s.live.Subscribers() != 1; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); len(s.live.watching()) != 1; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a client that left is still subscribed")
 		}

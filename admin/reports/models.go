@@ -11,6 +11,7 @@ import (
 
 	"tributary/attribution"
 	"tributary/ledger"
+	"tributary/schema"
 )
 
 // Deciding decides stored conversions under every model.
@@ -114,7 +115,7 @@ func (r *Reports) modelled(ctx context.Context, n *narrowed) ([]string, error) {
 		}
 		return ""
 	})
-	statement, err := r.write("models", struct {
+	statement, err := schema.ClickHouseStatement("models", struct {
 		Conditions, Credited, Touched []string
 		Limit                         int
 	}{conditions, credited, touched, MaxModelled + 1})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tributary/attribution"
+	"tributary/schema"
 )
 
 // The bounds of the report on paths.
@@ -109,7 +110,7 @@ func (r *Reports) ask(ctx context.Context, n *narrowed, name string, more map[st
 	}
 	input["Conditions"], input["Credited"] = n.ofConversions(parameters)
 	parameters["creator"] = n.scope.CreatorID
-	statement, err := r.write(name, input)
+	statement, err := schema.ClickHouseStatement(name, input)
 	if err != nil {
 		return err
 	}

@@ -44,8 +44,7 @@ type (
 		admin.ByID
 		admin.JSON[ReplayRange]
 	}
-	answer[T any] struct{ Body T }
-	made[T any]   struct {
+	made[T any] struct {
 		Location string `header:"Location"`
 		Body     T
 	}
@@ -60,13 +59,6 @@ type (
 	}
 	nothing struct{}
 )
-
-func answered[T any](value T, err error) (*answer[T], error) {
-	if err != nil {
-		return nil, err
-	}
-	return &answer[T]{value}, nil
-}
 
 const path = "/v1/webhooks"
 
@@ -97,8 +89,8 @@ func (s *Service) Routes(api *admin.API) {
 	})
 	admin.Register(api, operation("ping-webhook", http.MethodPost, path+"/{id}/ping", "Send a test event now", func(o *admin.Operation) {
 		o.Description, o.Waits = "The answer is the delivery, with what the receiver answered.", true
-	}), func(ctx context.Context, in *admin.ByID) (*answer[Delivery], error) {
-		return answered(s.ping(ctx, admin.ScopeOf(ctx), in.ID))
+	}), func(ctx context.Context, in *admin.ByID) (*admin.Answer[Delivery], error) {
+		return admin.Answered(s.ping(ctx, admin.ScopeOf(ctx), in.ID))
 	})
 	s.log(api)
 }
@@ -114,14 +106,14 @@ func (s *Service) crud(api *admin.API) {
 		}
 		return &made[newWebhook]{path + "/" + hook.ID, newWebhook{hook, secret}}, nil
 	})
-	admin.Register(api, operation("list-webhooks", http.MethodGet, path, "List webhooks"), func(ctx context.Context, in *listInput) (*answer[page[Webhook]], error) {
-		return answered(s.list(ctx, admin.ScopeOf(ctx), in))
+	admin.Register(api, operation("list-webhooks", http.MethodGet, path, "List webhooks"), func(ctx context.Context, in *listInput) (*admin.Answer[page[Webhook]], error) {
+		return admin.Answered(s.list(ctx, admin.ScopeOf(ctx), in))
 	})
-	admin.Register(api, operation("get-webhook", http.MethodGet, path+"/{id}", "Read a webhook"), func(ctx context.Context, in *admin.ByID) (*answer[Webhook], error) {
-		return answered(s.one(ctx, admin.ScopeOf(ctx), in.ID))
+	admin.Register(api, operation("get-webhook", http.MethodGet, path+"/{id}", "Read a webhook"), func(ctx context.Context, in *admin.ByID) (*admin.Answer[Webhook], error) {
+		return admin.Answered(s.one(ctx, admin.ScopeOf(ctx), in.ID))
 	})
-	admin.Register(api, operation("patch-webhook", http.MethodPatch, path+"/{id}", "Change a webhook"), func(ctx context.Context, in *patchInput) (*answer[Webhook], error) {
-		return answered(s.change(ctx, admin.ScopeOf(ctx), in.ID, in.RawBody))
+	admin.Register(api, operation("patch-webhook", http.MethodPatch, path+"/{id}", "Change a webhook"), func(ctx context.Context, in *patchInput) (*admin.Answer[Webhook], error) {
+		return admin.Answered(s.change(ctx, admin.ScopeOf(ctx), in.ID, in.RawBody))
 	})
 	admin.Register(api, operation("delete-webhook", http.MethodDelete, path+"/{id}", "Delete a webhook", func(o *admin.Operation) {
 		o.Status = http.StatusNoContent
@@ -133,23 +125,23 @@ func (s *Service) crud(api *admin.API) {
 func (s *Service) log(api *admin.API) {
 	admin.Register(api, operation("list-webhook-deliveries", http.MethodGet, path+"/{id}/deliveries", "List deliveries, newest first", func(o *admin.Operation) {
 		o.Description = "Kept for 30 days."
-	}), func(ctx context.Context, in *deliveriesInput) (*answer[page[Delivery]], error) {
+	}), func(ctx context.Context, in *deliveriesInput) (*admin.Answer[page[Delivery]], error) {
 		items, next, err := s.deliveries(ctx, admin.ScopeOf(ctx), in.ID, deliveryFilter{in.State, in.EventType, in.EventID}, in.PageQuery)
-		return answered(page[Delivery]{items, next}, err)
+		return admin.Answered(page[Delivery]{items, next}, err)
 	})
 	admin.Register(api, operation("get-webhook-delivery", http.MethodGet, path+"/{id}/deliveries/{delivery_id}", "Read a delivery, with its body"),
-		func(ctx context.Context, in *byDelivery) (*answer[Delivery], error) {
-			return answered(s.delivery(ctx, admin.ScopeOf(ctx), in.ID, in.DeliveryID))
+		func(ctx context.Context, in *byDelivery) (*admin.Answer[Delivery], error) {
+			return admin.Answered(s.delivery(ctx, admin.ScopeOf(ctx), in.ID, in.DeliveryID))
 		})
 	admin.Register(api, operation("replay-webhook-delivery", http.MethodPost, path+"/{id}/deliveries/{delivery_id}/replay", "Send a delivery again", func(o *admin.Operation) {
 		o.Description, o.Status = "A new delivery under the same webhook-id.", http.StatusAccepted
-	}), func(ctx context.Context, in *byDelivery) (*answer[Delivery], error) {
-		return answered(s.replay(ctx, admin.ScopeOf(ctx), in.ID, in.DeliveryID))
+	}), func(ctx context.Context, in *byDelivery) (*admin.Answer[Delivery], error) {
+		return admin.Answered(s.replay(ctx, admin.ScopeOf(ctx), in.ID, in.DeliveryID))
 	})
 	admin.Register(api, operation("replay-webhook", http.MethodPost, path+"/{id}/replay", "Send the deliveries of a time again", func(o *admin.Operation) {
 		o.Description, o.Status = "Those that failed, unless asked otherwise; 1,000 in a call.", http.StatusAccepted
-	}), func(ctx context.Context, in *replayInput) (*answer[Replayed], error) {
-		return answered(s.replayRange(ctx, admin.ScopeOf(ctx), in.ID, in.Value()))
+	}), func(ctx context.Context, in *replayInput) (*admin.Answer[Replayed], error) {
+		return admin.Answered(s.replayRange(ctx, admin.ScopeOf(ctx), in.ID, in.Value()))
 	})
 }
 

@@ -48,9 +48,9 @@ func scanDelivery(row scanner) (Delivery, error) {
 		return d, fmt.Errorf("webhooks: reading a delivery: %w", err)
 	}
 	if d.State == waiting {
-		d.NextAt = instantOrNil(next)
+		d.NextAt = attribution.InstantOrNil(next)
 	}
-	if d.LastAt, d.EndedAt = instantOrNil(last), instantOrNil(ended); last != 0 {
+	if d.LastAt, d.EndedAt = attribution.InstantOrNil(last), attribution.InstantOrNil(ended); last != 0 {
 		d.DurationMs = &duration
 	}
 	if code != 0 {
@@ -227,12 +227,12 @@ func (s *Service) ping(ctx context.Context, scope catalog.Scope, webhookID strin
 		return made, err
 	}
 	now := s.o.Now()
-	eventID := newID(events.Prefix, now)
+	eventID := admin.NewID(events.Prefix, now)
 	body, err := events.Ping(eventID, attribution.InstantOf(now), webhookID)
 	if err != nil {
 		return made, err
 	}
-	c := claim{webhookID: webhookID, eventID: eventID, eventType: events.WebhookPing, body: string(body), created: now, token: newID("", now)}
+	c := claim{webhookID: webhookID, eventID: eventID, eventType: events.WebhookPing, body: string(body), created: now, token: admin.NewID("", now)}
 	err = s.o.DB.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
 		c.number, err = s.insert(ctx, tx, []queued{{webhookID: webhookID, eventID: eventID, eventType: c.eventType, body: body}}, now.Add(lease), c.token)
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tributary/admin"
 	"tributary/admin/events"
 	"tributary/attribution"
 	"tributary/schema/database"
@@ -108,7 +109,7 @@ func (s *Service) insert(ctx context.Context, tx *database.Tx, all []queued, due
 	now := s.o.Now()
 	first = last - int64(len(all)) + 1
 	for i, q := range all {
-		_, err := tx.Exec(ctx, "webhook.insert_delivery", first+int64(i), newID(prefixDelivery, now), q.webhookID, q.eventID, q.eventType, string(q.body),
+		_, err := tx.Exec(ctx, "webhook.insert_delivery", first+int64(i), admin.NewID(prefixDelivery, now), q.webhookID, q.eventID, q.eventType, string(q.body),
 			q.replayOf, due.UnixMilli(), lease, now.UnixMilli())
 		if err != nil {
 			return 0, err
@@ -133,7 +134,7 @@ type claim struct {
 
 // claim takes up to limit due deliveries of a webhook.
 func (s *Service) claim(ctx context.Context, tx *database.Tx, webhookID string, now time.Time, limit int) (claims []claim, err error) {
-	token := newID("", now)
+	token := admin.NewID("", now)
 	rows, err := tx.Rows(ctx, "webhook.claim", now.Add(lease).UnixMilli(), token, webhookID, now.UnixMilli(), limit, now.UnixMilli())
 	if err != nil {
 		return nil, err

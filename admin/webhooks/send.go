@@ -59,9 +59,10 @@ func (s *Service) send(ctx context.Context, w *Webhook, r *result) error {
 	request.Header.Set("webhook-id", r.eventID)
 	request.Header.Set("webhook-timestamp", strconv.FormatInt(r.at.Unix(), 10))
 	request.Header.Set("webhook-signature", signature)
-	client := s.client
+	to := s.targets.Load()
+	client := to.client
 	if request.URL.Scheme != "https" {
-		client = s.insecure
+		client = to.insecure
 	}
 	response, err := client.Do(request)
 	var wrapped *url.Error

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"tributary/background"
 	"tributary/schema/database"
 )
 
@@ -34,33 +35,25 @@ func (s *Service) Run(ctx context.Context) {
 	attempts, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	loop := &sender{Service: s, results: make(chan result, maxUnderWay), underWay: map[string]int{}}
-	said := ""
-	for ctx.Err() == nil {
-		err := loop.pass(ctx, attempts)
-		if err != nil && ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			s.o.Log.Warn("webhooks wait", "error", err)
-		} else if err == nil {
-			said = ""
+	failed := func(err error) { s.o.Log.Warn("webhooks wait", "error", err) }
+	background.Repeat(ctx, background.Pace{Every: pollInterval}, failed, func(ctx context.Context) (more bool, err error) {
+		if err = loop.pass(ctx, attempts); err == nil { // what comes after a failure is written in the next pass
+			loop.wait(ctx)
 		}
-		loop.wait(ctx, err)
-	}
+		return true, err
+	})
 	loop.stop(cut)
 }
 
 // wait returns when there may be something to do.
-func (l *sender) wait(ctx context.Context, failed error) {
-	wake, results := l.wake, l.results
-	if failed != nil { // what came is written in the next pass
-		wake, results = nil, nil
-	}
+func (l *sender) wait(ctx context.Context) {
 	timer := time.NewTimer(pollInterval)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-wake:
+	case <-l.wake:
 	case <-timer.C:
-	case r := <-results:
+	case r := <-l.results:
 		l.came(r)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,11 +54,17 @@ type Notices interface {
 
 // A Service keeps webhooks and sends them what they are to be told.
 type Service struct {
-	o                Options
-	sealer           sealer
-	client, insecure *http.Client
-	metrics          *metrics
-	wake             chan struct{} // holds a token when there may be something to send
+	o       Options
+	sealer  sealer
+	targets atomic.Pointer[targets]
+	metrics *metrics
+	wake    chan struct{} // holds a token when there may be something to send
+}
+
+// targets are where requests may go, and who brings them there.
+type targets struct {
+	networks         []netip.Prefix // beside public addresses
+	client, insecure *http.Client   // for https, and for http
 }
 
 // New makes a Service.
@@ -69,10 +76,22 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{
-		o: o, sealer: sealer, client: newClient(o.Networks, false, o.Resolver), insecure: newClient(o.Networks, true, o.Resolver),
-		metrics: newMetrics(o.Registerer), wake: make(chan struct{}, 1),
-	}, nil
+	s := &Service{o: o, sealer: sealer, metrics: newMetrics(o.Registerer), wake: make(chan struct{}, 1)}
+	s.targets.Store(s.reaching(o.Networks))
+	return s, nil
+}
+
+func (s *Service) reaching(networks []netip.Prefix) *targets {
+	return &targets{networks: networks, client: newClient(networks, false, s.o.Resolver), insecure: newClient(networks, true, s.o.Resolver)}
+}
+
+// SetNetworks changes the networks of Options.Networks for requests that follow.
+// Connections that are kept for the next request are closed: they may lead where
+// none may go any more.
+func (s *Service) SetNetworks(networks []netip.Prefix) {
+	before := s.targets.Swap(s.reaching(networks))
+	before.client.CloseIdleConnections()
+	before.insecure.CloseIdleConnections()
 }
 
 // Kept implements events.Sink: there may be something to send.

@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tributary/admin"
 	"tributary/admin/events"
 	"tributary/attribution"
 	"tributary/catalog"
@@ -82,27 +82,14 @@ func scanWebhook(row scanner) (Webhook, error) {
 		return w, fmt.Errorf("webhooks: reading a webhook's fields: %w", err)
 	}
 	w.AdvertiserID, w.enabled, w.archived = advertiser, enabled != 0, archived != 0
-	w.Enabled, w.DisabledAt, w.LastSuccessAt = &w.enabled, instantOrNil(disabled), instantOrNil(success)
+	w.Enabled, w.DisabledAt, w.LastSuccessAt = &w.enabled, attribution.InstantOrNil(disabled), attribution.InstantOrNil(success)
 	if reason != "" {
 		w.DisabledReason = &reason
 	}
 	if w.oldSealed != "" {
-		w.OldSecretExpiresAt = instantOrNil(w.oldUntilMs)
+		w.OldSecretExpiresAt = attribution.InstantOrNil(w.oldUntilMs)
 	}
 	return w, nil
-}
-
-func instantOrNil(ms int64) *attribution.Instant {
-	if ms == 0 {
-		return nil
-	}
-	return new(attribution.Instant(ms))
-}
-
-func newID(prefix string, at time.Time) string {
-	var unique [10]byte
-	_, _ = rand.Read(unique[:]) // never fails
-	return attribution.MakeID(prefix, at.UnixMilli(), unique)
 }
 
 func notFound(thing, id string) error {
@@ -123,7 +110,7 @@ func (f WebhookFields) normal() WebhookFields {
 
 func (s *Service) check(f WebhookFields) error {
 	var c attribution.Checker
-	checkURL(&c, "body.url", f.URL, s.o.Networks)
+	checkURL(&c, "body.url", f.URL, s.targets.Load().networks)
 	c.Require(len(f.Events) <= maxEvents, "body.events", "must be at most %d", maxEvents)
 	for i, name := range f.Events[:min(len(f.Events), maxEvents)] {
 		at := fmt.Sprintf("body.events[%d]", i)
@@ -169,7 +156,7 @@ func (s *Service) create(ctx context.Context, scope catalog.Scope, f WebhookFiel
 		}
 	}
 	now := s.o.Now()
-	made = Webhook{ID: newID(prefixWebhook, now), WebhookFields: f, CreatedAt: attribution.InstantOf(now), UpdatedAt: attribution.InstantOf(now)}
+	made = Webhook{ID: admin.NewID(prefixWebhook, now), WebhookFields: f, CreatedAt: attribution.InstantOf(now), UpdatedAt: attribution.InstantOf(now)}
 	secret = newSecret()
 	err = s.write(ctx, scope, "create", func(ctx context.Context, tx *database.Tx) (Webhook, error) {
 		var others int
@@ -277,7 +264,7 @@ func (s *Service) rotate(ctx context.Context, scope catalog.Scope, id string, ov
 			old, until = "", 0
 		}
 		now.sealed, now.oldSealed, now.oldUntilMs, now.UpdatedAt = s.sealer.seal(id, secret), old, until, attribution.InstantOf(at)
-		now.OldSecretExpiresAt = instantOrNil(until)
+		now.OldSecretExpiresAt = attribution.InstantOrNil(until)
 		_, err := tx.Exec(ctx, "webhook.set_secret", id, now.sealed, old, until, at.UnixMilli())
 		return now, err
 	})

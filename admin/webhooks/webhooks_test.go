@@ -338,10 +338,34 @@ func TestWhatIsNoSuccess(t *testing.T) {
 		t.Errorf("a webhook that is gone: %v", hook)
 	}
 	closed, _ := b.hook(b.ownKey, "https://metadata.example/")
-	b.service.client = newClient(nil, false, nameServer(t, loopback[0].Addr().Next()))
+	b.service.targets.Store(&targets{client: newClient(nil, false, nameServer(t, loopback[0].Addr().Next()))})
 	d := b.call(b.ownKey, "POST", "/v1/webhooks/"+closed+"/ping", "", 200)
 	if text, _ := d["error"].(string); !strings.Contains(text, "127.0.0.1 is not public") || d["response_code"] != nil {
 		t.Errorf("a name that leads inside: %v", d)
+	}
+}
+
+// TestNetworksChangeWhileItRuns, also for a connection that was kept.
+func TestNetworksChangeWhileItRuns(t *testing.T) {
+	b := newBench(t)
+	r := newReceiver(t)
+	id, _ := b.hook(b.ownKey, r.URL)
+	ping := func() (failed string) {
+		t.Helper()
+		failed, _ = b.call(b.ownKey, "POST", "/v1/webhooks/"+id+"/ping", "", 200)["error"].(string)
+		return failed
+	}
+	if failed := ping(); failed != "" {
+		t.Fatal(failed)
+	}
+	b.service.SetNetworks(nil)
+	if failed := ping(); !strings.Contains(failed, "127.0.0.1 is not public") {
+		t.Errorf("a network that is not allowed any more: %q", failed)
+	}
+	b.call(b.ownKey, "POST", "/v1/webhooks", `{"url":"`+r.URL+`"}`, 422)
+	b.service.SetNetworks(loopback)
+	if failed := ping(); failed != "" {
+		t.Errorf("a network that is allowed again: %q", failed)
 	}
 }
 

@@ -2,7 +2,6 @@ package capacity
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -40,13 +39,4 @@ func Ceilings(c *Costs, i Installation, load Load) []Ceiling {
 		return cmp.Or(cmp.Compare(a.ClicksPerSecond, b.ClicksPerSecond), cmp.Compare(a.Part, b.Part))
 	})
 	return ceilings
-}
-
-// Throughput is the highest rate of clicks that every part bears for ever.
-func Throughput(c *Costs, i Installation, load Load) float64 {
-	ceilings := Ceilings(c, i, load)
-	if len(ceilings) == 0 {
-		return math.Inf(1)
-	}
-	return ceilings[0].ClicksPerSecond
 }

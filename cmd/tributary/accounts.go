@@ -133,12 +133,16 @@ func (m *accountMeter) latest() []account {
 	ctx, cancel := context.WithTimeout(context.Background(), accountTimeout)
 	defer cancel()
 	m.accounts = nil
+	wait := accountFor
 	for _, count := range m.count {
 		if a, err := count(ctx); err == nil { // a store that is down is told elsewhere
 			m.accounts = append(m.accounts, a)
 		}
 	}
 	now := time.Now()
-	m.next = now.Add(max(accountFor, accountShare*now.Sub(began)))
+	if len(m.accounts) == len(m.count) { // where one is not known, the next look should not be long in coming
+		wait = max(wait, accountShare*now.Sub(began))
+	}
+	m.next = now.Add(wait)
 	return m.accounts
 }

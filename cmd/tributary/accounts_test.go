@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -74,4 +76,23 @@ func TestAccountMeterShowsWhatIsMissing(t *testing.T) {
 	if len(got) != 2 || got["short"] != 1 || got["long"] != -2 {
 		t.Errorf("unaccounted are %v", got)
 	}
+}
+
+// TestAccountMeterLooksAgainSoonAfterAFailure: accounts that took long are not counted
+// again for a while, but those that could not be counted are missed.
+func TestAccountMeterLooksAgainSoonAfterAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, failure := range []error{nil, errors.New("it starts")} {
+			m := newAccountMeter(func(context.Context) (account, error) { time.Sleep(accountTimeout); return account{}, failure })
+			m.latest()
+			again, want := time.Until(m.next), accountShare*accountTimeout
+			if failure != nil {
+				want = accountFor
+			}
+			if again != want {
+				t.Errorf("after %v it is counted again in %s, want %s", failure, again, want)
+			}
+		}
+	})
 }

@@ -22,6 +22,7 @@ import (
 	"tributary/admin/reports"
 	"tributary/admin/sandbox"
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/catalog"
 	"tributary/fleet"
 	"tributary/ingest"
@@ -40,7 +41,8 @@ import (
 // An app is one running Tributary. Everything is wired here and nowhere else,
 // and nothing outlives it: two apps may run in one process.
 type app struct {
-	options Options
+	options Options                 // as it was started
+	inForce atomic.Pointer[Options] // those, with the live settings of the last reload
 	log     *slog.Logger
 	out     io.Writer // where an operator is told what is told once
 	life    lifecycle
@@ -55,6 +57,7 @@ type app struct {
 
 	trackerListener, adminListener net.Listener
 	linkDomains                    linkDomains
+	proxies                        *caller.Proxies
 
 	dir         *dataDir
 	secrets     *secrets
@@ -77,6 +80,7 @@ type app struct {
 	shipper     *ingest.Shipper
 	quarantine  *ingest.Quarantine
 	migrated    chan struct{} // closed once ClickHouse has this program's tables
+	retention   chan struct{} // holds a token when the retention of clicks is another
 	copy        *ledgerCopy
 	// rehearsedClicks says how far clicks reach in a rehearsal, nil without one.
 	rehearsedClicks *rehearsedFreshness
@@ -87,6 +91,7 @@ type app struct {
 	rules           *verdict.Rules
 	geo             *geo.Databases
 	tracker         *redirect.Server
+	rates           atomic.Pointer[rateLimit]     // of the tracker
 	judging         atomic.Pointer[verdict.Rules] // those in force, for hits that are stored
 	reclassifier    *reclassify.Service
 
@@ -105,9 +110,10 @@ type appConfig struct {
 
 func newApp(o Options, c appConfig) *app {
 	a := &app{
-		options: o, log: c.log, out: c.out, failed: make(chan error, 2), drainAsked: make(chan struct{}), migrated: make(chan struct{}),
-		metrics: newMetricBook(), now: time.Now,
+		options: o, log: c.log, out: c.out, failed: make(chan error, 2), drainAsked: make(chan struct{}), migrated: make(chan struct{}), retention: make(chan struct{}, 1),
+		metrics: newMetricBook(), now: time.Now, proxies: caller.NewProxies(o.TrustedProxies...),
 	}
+	a.inForce.Store(&o)
 	a.linkDomains.set(o.BaseURL, o.LinkDomains)
 	return a
 }
@@ -130,7 +136,7 @@ func startApp(ctx context.Context, o Options, c appConfig) (*app, error) {
 
 // stop ends everything in the reverse order, within the shutdown timeout. It may
 // be called again.
-func (a *app) stop() error { return a.life.stop(a.options.ShutdownTimeout) }
+func (a *app) stop() error { return a.life.stop(a.inForce.Load().ShutdownTimeout) }
 
 func (a *app) openDataDir(context.Context, appConfig) (err error) {
 	if a.dir, err = openDataDir(a.options.DataDir); err != nil {
@@ -236,23 +242,26 @@ func (a *app) openClickHouse(ctx context.Context, c appConfig) (err error) {
 // shoppers from there.
 func (a *app) openTracker(context.Context, appConfig) (err error) {
 	if !a.options.Tracker {
-		return nil
+		return a.forgetSalts()
 	}
 	o := redirect.Options{
 		Clicks: clickLog{a.clicks, a.reports}, ClickKeys: a.clickKeys,
-		TrustedProxies: a.options.TrustedProxies, Registerer: a.metrics, Logger: a.log, DescribeAgent: describeAgent,
+		Proxies: a.proxies, Registerer: a.metrics, Logger: a.log, DescribeAgent: describeAgent,
 		Unfit: a.unfit, Now: a.rehearsed(), Sandbox: a.options.Sandbox,
 	}
-	if o.Rates, err = a.rateWindow(); err != nil {
+	rates, err := a.newRateLimit(a.options.RateLimit)
+	if err != nil {
 		return err
 	}
+	a.rates.Store(rates)
+	o.Rates = rates.window
 	if a.rules, err = verdict.Load(a.options.Crawlers); err != nil {
 		return err
 	}
 	if a.geo, err = geo.Open(a.options.GeoIP); err != nil {
 		return err
 	}
-	if a.salts, err = visitor.OpenSalts(a.dir.file(saltsFile), a.now().UnixMilli()); err != nil {
+	if err := a.openSalts(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(a.dir.file(linksDir), 0o700); err != nil {
@@ -268,7 +277,7 @@ func (a *app) openTracker(context.Context, appConfig) (err error) {
 	if o.Intake, err = a.openIntake(); err != nil {
 		return err
 	}
-	if err := a.exchange(o.Rates, o.Limits); err != nil {
+	if err := a.exchange(o.Limits); err != nil {
 		return err
 	}
 	a.life.background("GeoIP watch", a.watchGeo)
@@ -322,7 +331,7 @@ func (a *app) serveAdmin(context.Context, appConfig) error {
 		return err
 	}
 	o := a.signs()
-	o.Pages, o.Missing, o.Catalog, o.Routes, o.Proxies = pages.Handle, http.HandlerFunc(pages.Missing), a.things, routes, a.options.TrustedProxies
+	o.Pages, o.Missing, o.Catalog, o.Routes, o.Proxies = pages.Handle, http.HandlerFunc(pages.Missing), a.things, routes, a.proxies
 	a.face.show(admin.New(o))
 	a.serveFace()
 	a.life.background("live stream", a.live.Run) // its streams end before the server waits for them

@@ -151,8 +151,11 @@ func (a *app) Audit(ctx context.Context) (money.Audit, error) {
 				return money.Audit{}, err
 			}
 		}
-		if b.found.Agree = len(b.found.Differences) == 0; b.found.Agree || try == auditTries {
+		if b.found.Agree = len(b.found.Differences) == 0; b.found.Agree {
 			return b.found, nil
+		}
+		if try == auditTries {
+			return b.found, b.replicas(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -217,6 +220,16 @@ func (b *books) clicks(ctx context.Context) error {
 		b.differs("clicks: the sums of 15 minutes have %d, the table has %d", summed, all)
 	}
 	return nil
+}
+
+// replicas says so when ClickHouse's replicas that were asked lack what others have: what
+// differs may be that.
+func (b *books) replicas(ctx context.Context) error {
+	behind, err := schema.ReplicasBehind(ctx, b.clickhouse)
+	if err == nil && behind > 0 {
+		b.say("ClickHouse: %d tables lack rows that are on another replica, and what differs may be those: look again when they have come", behind)
+	}
+	return err
 }
 
 // nodeInRows is what the node column has for a log.

@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/schema"
 )
 
 // TestBooksAgreeAfterKillsWhileMoneyIsCopied kills a process with ClickHouse at
@@ -63,4 +68,30 @@ func TestBooksAgreeAfterKillsWhileMoneyIsCopied(t *testing.T) {
 	ask(exitOK)
 	life.stops()
 	booksAgree(t, dir)
+}
+
+// replicasBehind are two tables without all of their rows.
+type replicasBehind struct {
+	driver.Conn
+	driver.Row
+}
+
+func (r replicasBehind) QueryRow(context.Context, string, ...any) driver.Row { return r }
+
+func (replicasBehind) Scan(to ...any) error {
+	*to[0].(*uint64) = 2
+	return nil
+}
+
+// What differs because a replica is behind is not to be taken for a loss.
+func TestAuditSaysThatReplicasAreBehind(t *testing.T) {
+	for cluster, want := range map[string]int{"main": 1, "": 0} {
+		b := &books{app: &app{clickhouse: replicasBehind{}}}
+		if cluster != "" {
+			b.clickhouse = schema.InCluster(b.clickhouse, cluster)
+		}
+		if err := b.replicas(t.Context()); err != nil || len(b.found.Lines) != want {
+			t.Errorf("cluster %q: %q, %v", cluster, b.found.Lines, err)
+		}
+	}
 }

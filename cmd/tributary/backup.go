@@ -21,7 +21,7 @@ import (
 
 type backupCommand struct {
 	StoreSettings
-	To   string `arg:"" placeholder:"FILE|DIR|-" help:"Where to write it: a file, which it replaces once it is whole; a directory, in which it makes a file named for the moment; or - for standard output."`
+	To   string `arg:"" placeholder:"FILE|DIR|-" help:"Where to write it: a file, which it replaces once it is whole; a directory, in which it makes a file named after the time; or - for standard output."`
 	Keep int    `placeholder:"N" help:"In a directory: remove all but the newest N of the backups there, once this one is whole. All are kept by default."`
 }
 

@@ -142,17 +142,22 @@ func TestConfigurationReferenceIsUpToDate(t *testing.T) {
 	}
 }
 
-// TestSettingsThatNeedARestartAreCalledByTheirFlags changes every field of the
-// options: what the operator reads is a flag, or the variable of the admin key.
-func TestSettingsThatNeedARestartAreCalledByTheirFlags(t *testing.T) {
-	known := []string{adminKeyVariable}
+// TestAReloadChangesLiveSettingsAndNamesTheOthers changes every field of the options:
+// it is taken over where its setting is live, and what the operator reads of it is a
+// flag, or the variable of the admin key.
+func TestAReloadChangesLiveSettingsAndNamesTheOthers(t *testing.T) {
+	known := map[string]bool{adminKeyVariable: false}
 	for _, s := range settingList() {
-		known = append(known, s.Name)
+		known[s.Name] = s.Live
 	}
 	running, err := optionsOf(t)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if inForce, live, fixed := changeLive(running, running); len(live)+len(fixed) > 0 || !reflect.DeepEqual(inForce, running) {
+		t.Errorf("nothing changed, and %v and %v did", live, fixed)
+	}
+	lived := map[string]bool{}
 	for field := range reflect.TypeFor[Options]().Fields() {
 		next := running
 		value := reflect.ValueOf(&next).Elem().FieldByIndex(field.Index)
@@ -168,13 +173,24 @@ func TestSettingsThatNeedARestartAreCalledByTheirFlags(t *testing.T) {
 		default:
 			value.SetInt(value.Int() + 1)
 		}
-		switch changed := needRestart(running, next); {
-		case field.Name == "LogLevel" || field.Name == "Crawlers" || field.Name == "LinkDomains":
-			if changed != nil {
-				t.Errorf("%s: %v", field.Name, changed)
-			}
-		case len(changed) != 1 || !slices.Contains(known, changed[0]):
-			t.Errorf("%s is called %v", field.Name, changed)
+		inForce, live, fixed := changeLive(running, next)
+		name := slices.Concat(live, fixed)
+		if len(name) != 1 {
+			t.Errorf("%s is called %v", field.Name, name)
+			continue
+		}
+		isLive, isKnown := known[name[0]]
+		want := running
+		if isLive {
+			want, lived[name[0]] = next, true
+		}
+		if !isKnown || isLive != (len(live) == 1) || !reflect.DeepEqual(inForce, want) {
+			t.Errorf("%s is called %v: known %t, live %t, in force %v", field.Name, name, isKnown, isLive, reflect.ValueOf(inForce).FieldByIndex(field.Index))
+		}
+	}
+	for name, live := range known {
+		if live && !lived[name] {
+			t.Errorf("%s is live, and no option is", name)
 		}
 	}
 }

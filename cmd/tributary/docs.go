@@ -27,7 +27,9 @@ Every setting is a flag, an environment variable and a key of the YAML file that
 over the variable, the variable over the file, the file over the default. An empty variable counts as none. Lists are
 comma-separated, or YAML lists. Every setting that cannot be used is reported at once, before anything is opened.
 
-SIGHUP reads the file again. What can change while running does; the log names what needs a restart.
+SIGHUP reads the file again. A setting marked live is in force at once; of the others the log names those that changed and need a
+restart. A file with anything wrong in it, or that names a GeoIP database or crawler list that cannot be used, changes nothing at
+all, and the log says everything that is wrong. What a flag or a variable gives stays as it is.
 
 ` + "```yaml" + `
 # tributary.yml
@@ -51,7 +53,7 @@ One variable has no flag, because flags are visible to every user of the machine
 func writeConfigurationDoc(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString(configurationIntro)
-	b.WriteString("| flag and key | variable | default | |\n|---|---|---|---|\n")
+	b.WriteString("| flag and key | variable | default | at SIGHUP | |\n|---|---|---|---|---|\n")
 	for _, s := range settingList() {
 		flag := "`--" + s.Name
 		if s.Placeholder != "" {
@@ -67,7 +69,14 @@ func writeConfigurationDoc(w io.Writer) error {
 		case s.Placeholder == "":
 			def = "off"
 		}
-		fmt.Fprintf(&b, "| %s` | `%s` | %s | %s |\n", flag, s.Variable, def, s.Help)
+		reload := "restart"
+		switch {
+		case s.Live:
+			reload = "live"
+		case s.Name == "config":
+			reload = "read again"
+		}
+		fmt.Fprintf(&b, "| %s` | `%s` | %s | %s | %s |\n", flag, s.Variable, def, reload, s.Help)
 	}
 	b.WriteString(configurationSecrets)
 	_, err := io.WriteString(w, b.String())

@@ -22,7 +22,7 @@ func (drainCommand) Help() string {
 	return "For a node that goes away. Where a process serves the data directory, it stops taking clicks and orders as for a stop (/readyz fails, " +
 		"--drain-delay passes, requests under way are answered), brings everything to ClickHouse and the ledger, and ends. Where none does, as with " +
 		"the disk of a machine that died, mounted here, this command does that itself, with the same --secrets, --database, --redis and --clickhouse as that node's. " +
-		"It exits with 0 only when nothing waits any more; killed and started again it goes on, and nothing is stored twice. Clicks in " +
+		"It exits with 0 only when nothing waits any more; if it is killed, start it again: it goes on, and nothing is stored twice. Clicks in " +
 		"quarantine stay where they are, and are counted."
 }
 
@@ -164,14 +164,13 @@ func drainStopped(ctx context.Context, o Options, c appConfig, show func(leftove
 		}
 	}
 	if a.left().none() {
-		quarantine, err := ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, nil)
-		if err != nil {
+		if a.quarantine, err = ingest.OpenQuarantine(a.dir.file(quarantineDir), time.Now, nil); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(quarantine.Close(), a.tellEmpty(ctx, c)); err != nil {
+		if err := errors.Join(a.quarantine.Close(), a.tellEmpty(ctx, c)); err != nil {
 			return nil, err
 		}
-		return quarantine.Counts(), nil
+		return a.quarantine.Counts(), nil
 	}
 	for _, open := range []func(context.Context, appConfig) error{a.openCatalog, a.checkSecrets, a.connectFleet, a.meetNodes, a.openClickHouse, a.ship, a.settle} {
 		if err := open(ctx, c); err != nil {
@@ -249,7 +248,7 @@ func (a *app) leave(ctx context.Context) {
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(a.options.DrainDelay):
+	case <-time.After(a.inForce.Load().DrainDelay):
 	}
 }
 
@@ -259,7 +258,7 @@ func (a *app) drain(ctx context.Context) error {
 	a.leave(ctx)
 	a.face.show(admin.NewSigns(a.signs(), "this node is being emptied and ends then: ask another one"))
 	if a.tracker != nil {
-		closing, cancel := context.WithTimeout(ctx, a.options.ShutdownTimeout)
+		closing, cancel := context.WithTimeout(ctx, a.inForce.Load().ShutdownTimeout)
 		err := a.tracker.Shutdown(closing)
 		cancel()
 		if err != nil {

@@ -25,7 +25,7 @@ type eraseCommand struct {
 	Settings
 	Advertiser   string `placeholder:"ID" help:"Whose customer it is."`
 	Customer     string `placeholder:"ID" help:"A customer id or e-mail address, as the shop reported it; - reads it from standard input, so that no history of commands keeps it."`
-	CustomerHash string `placeholder:"HASH" help:"What is kept of a customer id: h_ and 32 digits."`
+	CustomerHash string `placeholder:"HASH" help:"The hash that is kept of a customer id: h_ and 32 digits."`
 	Click        string `placeholder:"ID" help:"A click id of the visitor to erase."`
 	Apply        bool   `help:"Erase; without it, only count."`
 	URL          string `name:"url" placeholder:"URL" help:"The API of the running process; http://ADMIN-ADDR by default."`

@@ -11,9 +11,9 @@ func (a *app) measurePublisher(p *fleet.Publisher) {
 	gauge := func(name, help string, value func() float64) {
 		a.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
-	gauge("tributary_redis_connected", "1 when Redis answered a second ago, all masters of a Cluster, 0 when not.",
+	gauge("tributary_redis_connected", "1 if Redis (every master of a Cluster) answered within the last second, else 0.",
 		func() float64 { return truth(a.fleet.Connected()) })
-	gauge("tributary_links_unpublished", "Numbers of changes that Redis was behind the database when this node last looked.",
+	gauge("tributary_links_unpublished", "How many changes Redis was behind the database when this node last looked.",
 		func() float64 { return float64(p.Stats().Lag) })
 	gauge("tributary_links_unpublished_seconds", "For how long this node has failed to bring changes of links to Redis; 0 when it does not.",
 		func() float64 { return p.Stats().Failing.Seconds() })

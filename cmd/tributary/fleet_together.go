@@ -37,6 +37,7 @@ func (a *app) together() bool { return a.fleet != nil && a.clock == nil }
 // uniqueWindow decides which visits are unique.
 func (a *app) uniqueWindow() ingest.UniqueWindow {
 	alone := ingest.NewMemoryWindow(0)
+	a.shipping.WatchWindow(alone)
 	if !a.together() {
 		return alone
 	}
@@ -71,16 +72,26 @@ func (j *visitJury) Judge(ctx context.Context, hits []ingest.Hit, judgements []i
 	return err
 }
 
-// rateWindow counts what networks click on links.
-func (a *app) rateWindow() (*verdict.RateWindow, error) {
+// A rateLimit counts what networks click on links, for one limit.
+type rateLimit struct {
+	window *verdict.RateWindow
+	tally  *fleet.Tally // what other trackers count; nil alone, and without a limit
+}
+
+func (a *app) newRateLimit(limit verdict.Rate) (*rateLimit, error) {
 	if !a.together() {
-		return verdict.NewRateWindow(a.options.RateLimit), nil
+		return &rateLimit{window: verdict.NewRateWindow(limit)}, nil
 	}
 	secret, err := a.sharedKey("rates")
 	if err != nil {
 		return nil, err
 	}
-	return verdict.NewSharedRateWindow(a.options.RateLimit, [32]byte(secret)), nil
+	rates := &rateLimit{window: verdict.NewSharedRateWindow(limit, [32]byte(secret))}
+	if limit.Hits > 0 {
+		// It counts from zero, and so under a name of its own.
+		rates.tally = a.fleet.NewTally("rate", rand.Text(), time.Duration(limit.WindowMs)*time.Millisecond+ratesKept)
+	}
+	return rates, nil
 }
 
 // sharedKey is a key that follows from the installation's secrets and serves one
@@ -94,7 +105,7 @@ func (a *app) sharedKey(purpose string) ([]byte, error) {
 }
 
 // exchange keeps what the tracker counts in line with what other trackers do.
-func (a *app) exchange(rates *verdict.RateWindow, limits *links.Limits) error {
+func (a *app) exchange(limits *links.Limits) error {
 	exchanges := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tributary_exchanges_total",
 		Help: "Exchanges with other trackers through Redis: of visitor salts, of hits by network (rates), of clicks on links that may have only so many (limits). Failed are those Redis did not answer.",
@@ -121,13 +132,21 @@ func (a *app) exchange(rates *verdict.RateWindow, limits *links.Limits) error {
 	every("salts", saltsEvery, func(ctx context.Context) error {
 		return a.salts.Agree(ctx, salts, time.Now().UnixMilli())
 	})
-	if limit := a.options.RateLimit; limit.Hits > 0 {
-		// A process counts from zero, and so under a name of its own.
-		tally := a.fleet.NewTally("rate", rand.Text(), time.Duration(limit.WindowMs)*time.Millisecond+ratesKept)
-		every("rates", rates.ExchangeEvery(), func(ctx context.Context) error {
-			return rates.Exchange(ctx, tally, time.Now().UnixMilli())
+	a.life.background("exchange of rates", func(ctx context.Context) {
+		var last time.Time
+		var failed error
+		a.every(ctx, verdict.MinRateExchangeEvery, "rates could not be exchanged with other trackers", func(ctx context.Context) error {
+			rates := a.rates.Load() // a reload may have brought another limit
+			if rates.tally == nil || time.Since(last) < rates.window.ExchangeEvery() {
+				return failed
+			}
+			last = time.Now()
+			failed = a.exchangeOnce(ctx, exchanges, "rates", func(ctx context.Context) error {
+				return rates.window.Exchange(ctx, rates.tally, time.Now().UnixMilli())
+			})
+			return failed
 		})
-	}
+	})
 	tally := a.fleet.NewTally("limit", limits.Identity(), limitsKept)
 	every("limits", links.LimitExchangeEvery, func(ctx context.Context) error { return limits.Exchange(ctx, tally) })
 	return nil

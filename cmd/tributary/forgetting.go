@@ -46,10 +46,11 @@ func (a *app) forget(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if a.options.ClickRetentionMonths == 0 {
+	months := a.inForce.Load().ClickRetentionMonths
+	if months == 0 {
 		return nil
 	}
-	before := now.AddDate(0, -a.options.ClickRetentionMonths, 0)
+	before := now.AddDate(0, -months, 0)
 	if a.leads() {
 		if _, err := a.money.ForgetQuarantined(ctx, attribution.InstantOf(before)); err != nil {
 			return err

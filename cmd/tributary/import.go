@@ -25,7 +25,7 @@ type importCommand struct {
 // Help is printed below the verb's first line.
 func (importCommand) Help() string {
 	return "Sends the file to a running server, from any machine. An order counts once, so that a file may be imported again. " +
-		"Cut short, the same command goes on where it was: FILE.csv.import.json, beside the file, says where. Lines that are not " +
+		"If it is cut short, the same command goes on where it stopped: FILE.csv.import.json, beside the file, says where. Lines that are not " +
 		"taken are written to FILE.refused.csv with their reasons; corrected, that file can be imported itself. The exit code is 1 " +
 		"when lines were refused."
 }

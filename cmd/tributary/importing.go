@@ -225,5 +225,5 @@ func (i *importer) sample(ctx context.Context, scope catalog.Scope, advertiserID
 	if len(settled) == 0 {
 		return ledger.Settled{ReceiptID: item.Report.ReceiptID, OrderID: item.OrderID, Status: ledger.Accepted, Actions: []ledger.ActionBrief{}}, nil
 	}
-	return settled[0], nil
+	return settled[0].View(ledger.Scope(scope)), nil
 }

@@ -21,7 +21,7 @@ import (
 // may read the data directory needs no key.
 type keyCommand struct {
 	StoreSettings
-	Create keyCreateCommand `cmd:"" help:"Make a key and print it, this once."`
+	Create keyCreateCommand `cmd:"" help:"Make a key and print it, only this once."`
 	List   keyListCommand   `cmd:"" help:"List the keys that are not revoked."`
 	Revoke keyRevokeCommand `cmd:"" help:"Revoke a key; running processes refuse it within a second."`
 

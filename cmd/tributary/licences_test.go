@@ -45,8 +45,8 @@ const licencesIntro = `<!-- Generated: go test ./cmd/tributary -run TestLicences
 # Third-party code and its licences
 
 What the program is made of, and what tests and tools need besides. The licence of a Go module is that of the file that comes with
-the code, of an npm package what it says of itself. A test fails when something came, went or has another version without standing
-here, or has a licence that is not one of these: `
+the code, of an npm package what it says of itself. A test fails when something came, went or has another version without being
+listed here, or has a licence that is not one of these: `
 
 // TestLicencesAreListed fails when third-party code came, went or changed its
 // licence without docs/licences.md saying so, or has a licence nobody has agreed to.

@@ -69,20 +69,8 @@ func (a *app) until(ctx context.Context, pause time.Duration, failed string, try
 // every does something until ctx ends, an interval after the time before. What fails
 // is tried again; the same failure is logged once.
 func (a *app) every(ctx context.Context, interval time.Duration, failed string, do func(context.Context) error) {
-	said := ""
-	for {
-		if err := do(ctx); err == nil {
-			said = ""
-		} else if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			a.log.Warn(failed, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(interval):
-		}
-	}
+	tell := func(err error) { a.log.Warn(failed, "error", err) }
+	background.Repeat(ctx, background.Pace{Every: interval}, tell, func(ctx context.Context) (more bool, err error) { return false, do(ctx) })
 }
 
 // stop runs every step under one deadline and returns what failed. A step that

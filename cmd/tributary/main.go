@@ -1,8 +1,3 @@
-// Command tributary is the whole of Tributary in one binary: the tracker that
-// redirects shoppers, the API and everything that serves them.
-//
-// main.go knows flags, signals and exit codes; app.go wires the house; each
-// verb has a file of its own.
 package main
 
 import (
@@ -30,13 +25,13 @@ type cli struct {
 	Serve      serveCommand      `cmd:"" help:"Run the tracker and the API."`
 	Key        keyCommand        `cmd:"" help:"Make, list and revoke API keys on this machine."`
 	Doctor     doctorCommand     `cmd:"" help:"Check settings, stores, disk, clock and databases, and say what to do."`
-	Audit      auditCommand      `cmd:"" help:"Add everything up, and say what differs."`
-	Drain      drainCommand      `cmd:"" help:"Empty a node that goes away: ship every click, settle every order, served or not."`
+	Audit      auditCommand      `cmd:"" help:"Add up clicks, reports and money, and say what differs."`
+	Drain      drainCommand      `cmd:"" help:"Empty a node that goes away: ship every click, settle every order, whether or not it is being served."`
 	Nodes      nodesCommand      `cmd:"" help:"List the nodes of an installation, and forget one that is lost."`
 	Backup     backupCommand     `cmd:"" help:"Write a backup of a data directory, also while it is served."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup into an empty data directory."`
 	Migrate    migrateCommand    `cmd:"" help:"Move what is stored to a ClickHouse or PostgreSQL server."`
-	Reclassify reclassifyCommand `cmd:"" help:"Judge stored hits again by the verdict rules in force."`
+	Reclassify reclassifyCommand `cmd:"" help:"Judge stored hits again by the current verdict rules."`
 	Erase      eraseCommand      `cmd:"" help:"Erase a customer or a visitor from every store."`
 	Replay     replayCommand     `cmd:"" help:"Put quarantined clicks back into the spool."`
 	Import     importCommand     `cmd:"" help:"Import a CSV file of conversions into a running server."`

@@ -18,16 +18,16 @@ import (
 
 type migrateCommand struct {
 	Settings
-	To        string `required:"" placeholder:"DSN" help:"Where to: a ClickHouse DSN, as --clickhouse takes it, or a PostgreSQL DSN, as --database does. The database must be there, and empty."`
-	ToCluster string `name:"to-cluster" placeholder:"NAME" help:"The cluster that the ClickHouse servers of --to are of."`
+	To        string `required:"" placeholder:"DSN" help:"Where to: a ClickHouse DSN, as --clickhouse takes it, or a PostgreSQL DSN, as --database does. The database must exist and be empty."`
+	ToCluster string `name:"to-cluster" placeholder:"NAME" help:"The cluster that the ClickHouse servers of --to belong to."`
 }
 
 // Help is printed below the verb's first line.
 func (migrateCommand) Help() string {
 	return "Copies every row to another store and compares both; nothing is removed where it comes from. No process may serve the data directory, nor any " +
 		"other node of the installation. With a ClickHouse DSN: clicks, figures and the copy of the ledger, from the embedded ClickHouse or the one that --clickhouse names. " +
-		"It may be killed at any moment and started again: what is there whole is known, nothing is there twice, and a process is not let into what is " +
-		"there half. With a PostgreSQL DSN: everything in SQLite, in one transaction. It exits with 1 when something differs, and says what; " +
+		"It may be killed at any moment and started again: what was copied whole is kept, nothing is stored twice, and no process may serve " +
+		"what is half moved. With a PostgreSQL DSN: everything in SQLite, in one transaction. It exits with 1 when something differs, and says what; " +
 		"at the end it says which setting to change."
 }
 

@@ -273,10 +273,15 @@ func (l reportLog) Next(ctx context.Context, most int) (records [][]byte, sequen
 type settledReports struct{ *ledger.Settler }
 
 // Wait implements intake.Waiter.
-func (s settledReports) Wait(ctx context.Context, receiptIDs []string) []intake.Settled {
+func (s settledReports) Wait(ctx context.Context, receiptIDs []string, admin bool) []intake.Settled {
+	scope := ledger.Scope{}
+	if admin {
+		scope.Role = ledger.RoleAdmin
+	}
 	results := s.Settler.Wait(ctx, receiptIDs)
 	settled := make([]intake.Settled, len(results))
 	for i, r := range results {
+		r = r.View(scope)
 		settled[i] = intake.Settled{
 			ReceiptID: r.ReceiptID, Status: r.Status, Code: r.Code, Reason: r.Reason, ConversionID: r.ConversionID,
 			Attributed: r.Attributed, Actions: make([]intake.Action, len(r.Actions)),

@@ -16,7 +16,7 @@ import (
 type nodesCommand struct {
 	StoreSettings
 	List   nodesListCommand   `cmd:"" help:"List the nodes, when each was heard of and what waits on its disk."`
-	Forget nodesForgetCommand `cmd:"" help:"Forget a node whose disk is lost for good: reports and payments per click wait for it no longer."`
+	Forget nodesForgetCommand `cmd:"" help:"Forget a node whose disk is lost for good: reports and payments per click no longer wait for it."`
 }
 
 // AfterApply hands the stores' settings to the sub-verb.

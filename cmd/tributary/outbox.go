@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"tributary/admin/reports"
+	"tributary/background"
 	"tributary/ingest"
 	"tributary/ledger"
 	"tributary/schema"
@@ -58,27 +59,10 @@ const (
 
 // run copies until ctx ends. The same failure is logged once.
 func (c *ledgerCopy) run(ctx context.Context) {
-	said, wait := "", copyInterval
-	for {
-		more, err := c.pass(ctx)
-		switch {
-		case err == nil:
-			said, wait = "", copyInterval
-		case ctx.Err() == nil:
-			if wait = min(2*wait, maxCopyWait); err.Error() != said {
-				said = err.Error()
-				c.log.Warn("conversions and actions wait for ClickHouse in the ledger's outbox", "error", err)
-			}
-		}
-		if more && err == nil && ctx.Err() == nil {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
+	failed := func(err error) {
+		c.log.Warn("conversions and actions wait for ClickHouse in the ledger's outbox", "error", err)
 	}
+	background.Repeat(ctx, background.Pace{Every: copyInterval, Most: maxCopyWait}, failed, c.pass)
 }
 
 // pass copies one batch and reports whether there may be more.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -14,11 +15,13 @@ import (
 	"tributary/schema"
 )
 
-// How often it is looked whether an hour's clicks can be paid, and how many
-// hours are read from ClickHouse at once where some were missed.
+// How often it is looked whether an hour's clicks can be paid, and of how many
+// hours, where some were missed, and campaigns ClickHouse is asked at once: it
+// refuses a question that is too long.
 const (
-	payClicksInterval = 20 * time.Second
-	payClicksHours    = 24
+	payClicksInterval  = 20 * time.Second
+	payClicksHours     = 24
+	payClicksCampaigns = 5_000
 )
 
 // clicksUnderWay is how long an hour is left alone once other nodes have told that they
@@ -80,6 +83,16 @@ func (p *clickPayer) book(ctx context.Context, campaigns []string, from, to attr
 	if err := schema.SyncReplicas(ctx, p.clickhouse, "clicks"); err != nil {
 		return err
 	}
+	for some := range slices.Chunk(campaigns, payClicksCampaigns) {
+		if err := p.bookSome(ctx, some, from, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bookSome books the hours of [from, to) of some campaigns.
+func (p *clickPayer) bookSome(ctx context.Context, campaigns []string, from, to attribution.Instant) error {
 	rows, err := p.clickhouse.Query(ctx, schema.ClickHouseQuery("paid_clicks"),
 		clickhouse.Named("campaigns", campaigns), clickhouse.Named("from_ms", int64(from)), clickhouse.Named("to_ms", int64(to)))
 	if err != nil {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/attribution"
 	"tributary/ledger"
 	"tributary/schema"
 )
@@ -89,5 +91,18 @@ func TestClicksOfAnHourArePaidWhenAllHaveArrived(t *testing.T) {
 				t.Errorf("action %d is %v, want a payout of %s", i, action, want)
 			}
 		}
+	}
+
+	many := make([]string, 50_000) // more than one question can name
+	for i := range many {
+		many[i] = fmt.Sprintf("cmp_%026d", i)
+	}
+	insert(4, "valid", 1, "", hour.Add(90*time.Hour))
+	late := attribution.InstantOf(hour.Add(90 * time.Hour))
+	if err := payer.book(ctx, append(many, link["campaign_id"].(string)), late, late+ledger.HourMs); err != nil {
+		t.Fatalf("of many campaigns: %v", err)
+	}
+	if actions := paid(); len(actions) != 3 || actions[2].(map[string]any)["payout"] != "0.20" {
+		t.Errorf("of many campaigns %v were paid", actions)
 	}
 }

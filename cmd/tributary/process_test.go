@@ -181,10 +181,10 @@ func TestHangupReloadsSettings(t *testing.T) {
 	eventually(t, func() error {
 		return errors.Join(s.logs("settings were not reloaded"), s.logs("did you mean log-level?"))
 	})
-	write("log-level: debug\nrate-limit: 5/s\n")
+	write("log-level: debug\nmax-links: 0\nclick-fsync: 5ms\n")
 	s.signal(syscall.SIGHUP)
 	eventually(t, func() error {
-		return errors.Join(s.logs("need a restart"), s.logs("rate-limit"), s.logs("verdict rules in force"))
+		return errors.Join(s.logs("changed=[log-level] rules="), s.logs("need a restart"), s.logs("settings=[click-fsync]"))
 	})
 }
 

@@ -7,7 +7,7 @@ import "runtime"
 // one for the settler, one for whatever else is behind, and one for requests.
 const leastProcs = 3
 
-// raiseProcs gives a process with one or two cores as many Ps all the same.
+// raiseProcs raises GOMAXPROCS to leastProcs on machines with fewer cores.
 func raiseProcs() {
 	if runtime.GOMAXPROCS(0) < leastProcs {
 		runtime.GOMAXPROCS(leastProcs)

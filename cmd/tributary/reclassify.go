@@ -59,10 +59,10 @@ func (a *app) newReclassifier(through func() time.Time) *reclassify.Service {
 
 type reclassifyCommand struct {
 	Settings
-	From       string `placeholder:"TIME" help:"Hits from then on: a day (2027-01-31, UTC) or an RFC 3339 time. All that are stored by default."`
-	To         string `placeholder:"TIME" help:"Hits before then. As far as clicks are stored by default."`
+	From       string `placeholder:"TIME" help:"Hits from then on: a day (2027-01-31, UTC) or an RFC 3339 time. By default from the first stored click on."`
+	To         string `placeholder:"TIME" help:"Hits before then. By default up to the last stored click."`
 	Advertiser string `placeholder:"ADV_ID" help:"Only hits on this advertiser's links."`
-	Apply      bool   `help:"Change verdicts. Without it nothing is changed, and it is said what would be."`
+	Apply      bool   `help:"Change verdicts. Without it nothing is changed; it only says what would be."`
 }
 
 // Help is printed below the verb's first line.

@@ -2,50 +2,99 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
+	"tributary/redirect/geo"
 	"tributary/redirect/verdict"
 )
 
-// reload reads settings, crawler list and GeoIP databases again. What cannot be
-// used is logged, and what was in force stays so.
+// A reloading is everything a SIGHUP brings, read and checked, before any of it is
+// in force.
+type reloading struct {
+	options Options
+	rules   *verdict.Rules
+	places  geo.Set    // of a tracker
+	rates   *rateLimit // of a tracker whose limit changes
+}
+
+// reload reads settings, crawler list and GeoIP databases again. Where anything of
+// them cannot be used nothing changes, and all that is wrong is logged.
 func (a *app) reload(t terminal, level *slog.LevelVar) {
-	var command cli
-	sources, _, err := parseInto(&command, t)
+	next, err := a.readAgain(t)
 	if err != nil {
-		a.log.Error("settings were not reloaded", "error", err)
+		for _, problem := range problemsOf(err) {
+			a.log.Error("settings were not reloaded: nothing changed", "problem", problem)
+		}
 		return
 	}
-	next, err := command.Serve.Options(sources)
-	if err != nil {
-		a.log.Error("settings were not reloaded", "error", err)
-		return
+	inForce, live, fixed := changeLive(*a.inForce.Load(), next.options)
+	a.inForce.Store(&inForce)
+	level.Set(inForce.LogLevel)
+	a.linkDomains.set(a.options.BaseURL, inForce.LinkDomains)
+	a.proxies.Trust(inForce.TrustedProxies)
+	a.judging.Store(next.rules)
+	if a.tracker != nil {
+		a.reloadTracker(next)
 	}
-	level.Set(next.LogLevel)
-	a.linkDomains.set(a.options.BaseURL, next.LinkDomains)
-	if fixed := needRestart(a.options, next); len(fixed) > 0 {
+	if a.telling != nil && slices.Contains(live, "webhook-networks") {
+		a.telling.hooks.SetNetworks(inForce.WebhookNetworks)
+	}
+	if slices.Contains(live, "retention") {
+		a.retentionChanged()
+	}
+	a.log.Info("settings reloaded", "changed", live, "rules", next.rules.Version())
+	if len(fixed) > 0 {
 		a.log.Warn("these settings changed and need a restart", "settings", fixed)
 	}
 	if err := a.reloadClickKeys(context.Background()); err != nil {
 		a.log.Error("the click keys were not reloaded; the old ones stay in use", "error", err)
 	}
-	rules, err := verdict.Load(next.Crawlers)
+}
+
+func (a *app) reloadTracker(next reloading) {
+	a.tracker.SetRules(next.rules)
+	if a.geo.Use(next.places) {
+		a.log.Info("GeoIP databases reloaded", "built", a.geo.BuildTimes())
+	}
+	if next.rates != nil {
+		a.rates.Store(next.rates)
+		a.tracker.SetRates(next.rates.window)
+	}
+}
+
+// readAgain reads all that can be reloaded; the error names everything that is wrong.
+func (a *app) readAgain(t terminal) (next reloading, err error) {
+	var command cli
+	sources, _, err := parseInto(&command, t)
 	if err != nil {
-		a.log.Error("the crawler list was not reloaded", "error", err)
-	} else {
-		a.judging.Store(rules)
-		a.log.Info("verdict rules in force", "version", rules.Version())
+		return next, err
 	}
-	if a.tracker == nil {
-		return
+	if next.options, err = command.Serve.Options(sources); err != nil {
+		return next, err
 	}
-	if rules != nil {
-		a.tracker.SetRules(rules)
+	var failed [3]error
+	next.rules, failed[0] = verdict.Load(next.options.Crawlers)
+	if a.tracker != nil {
+		next.places, failed[1] = a.geo.Read(next.options.GeoIP)
+		if next.options.RateLimit != a.inForce.Load().RateLimit {
+			next.rates, failed[2] = a.newRateLimit(next.options.RateLimit)
+		}
 	}
-	a.reloadGeo()
+	return next, errors.Join(failed[:]...)
+}
+
+// problemsOf are what is wrong, one by one.
+func problemsOf(err error) []string {
+	var bad BadSettings
+	if errors.As(err, &bad) {
+		return bad
+	}
+	return strings.Split(err.Error(), "\n")
 }
 
 // flagsOfFields are the flags of options that are called otherwise.
@@ -54,27 +103,34 @@ var flagsOfFields = map[string]string{
 	"ClickRetentionMonths": "retention", "LogJSON": "log-format", "AdminKey": adminKeyVariable,
 }
 
-// needRestart names the settings that differ and cannot change while running.
-func needRestart(running, next Options) []string {
-	next.LogLevel, next.Crawlers, next.LinkDomains = running.LogLevel, running.Crawlers, running.LinkDomains
+// changeLive returns the running options with the live settings of next, and names
+// the settings that differ: those that are live, and those that cannot change while
+// running.
+func changeLive(running, next Options) (inForce Options, live, fixed []string) {
 	if next.PostCutoff.String() == running.PostCutoff.String() { // a zone knows its present offset, and so differs in summer
 		next.PostCutoff = running.PostCutoff
 	}
-	var changed []string
-	a, b := reflect.ValueOf(running), reflect.ValueOf(next)
-	for i := range a.NumField() {
-		if reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+	isLive := map[string]bool{}
+	for _, s := range settingList() {
+		isLive[s.Name] = s.Live
+	}
+	from, to := reflect.ValueOf(next), reflect.ValueOf(&running).Elem()
+	for i := range from.NumField() {
+		if reflect.DeepEqual(from.Field(i).Interface(), to.Field(i).Interface()) {
 			continue
 		}
-		name, otherwise := flagsOfFields[a.Type().Field(i).Name]
+		name, otherwise := flagsOfFields[from.Type().Field(i).Name]
 		if !otherwise {
-			name = kebab(a.Type().Field(i).Name)
+			name = kebab(from.Type().Field(i).Name)
 		}
-		if !slices.Contains(changed, name) {
-			changed = append(changed, name)
+		if isLive[name] {
+			to.Field(i).Set(from.Field(i))
+			live = append(live, name)
+		} else if !slices.Contains(fixed, name) {
+			fixed = append(fixed, name)
 		}
 	}
-	return changed
+	return running, live, fixed
 }
 
 // geoWatchEvery is how often the GeoIP files are looked at.
@@ -82,23 +138,11 @@ const geoWatchEvery = 30 * time.Second
 
 // watchGeo takes up databases that were replaced.
 func (a *app) watchGeo(ctx context.Context) {
-	ticker := time.NewTicker(geoWatchEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			a.reloadGeo()
+	a.every(ctx, geoWatchEvery, "a GeoIP database was not reloaded; the old one stays in use", func(context.Context) error {
+		changed, err := a.geo.Reload()
+		if changed {
+			a.log.Info("GeoIP databases reloaded", "built", a.geo.BuildTimes())
 		}
-	}
-}
-
-func (a *app) reloadGeo() {
-	switch changed, err := a.geo.Reload(); {
-	case err != nil:
-		a.log.Error("a GeoIP database was not reloaded; the old one stays in use", "error", err)
-	case changed:
-		a.log.Info("GeoIP databases reloaded", "built", a.geo.BuildTimes())
-	}
+		return err
+	})
 }

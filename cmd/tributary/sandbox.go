@@ -73,7 +73,7 @@ func (a *app) rehearsal() *sandbox.Rehearsal {
 			if a.salts == nil {
 				return nil
 			}
-			return a.salts.MoveTo(int64(at))
+			return a.salts.Turn(int64(at))
 		},
 	}
 }

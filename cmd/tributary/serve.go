@@ -42,7 +42,7 @@ func (s *serveCommand) Run(ctx context.Context, t terminal, sources *layers) err
 				log.Info("this node is empty")
 			}
 		case <-ctx.Done():
-			log.Info("stopping", "delay", options.DrainDelay, "limit", options.ShutdownTimeout)
+			log.Info("stopping", "delay", app.inForce.Load().DrainDelay, "limit", app.inForce.Load().ShutdownTimeout)
 			app.leave(context.WithoutCancel(ctx))
 		}
 		break

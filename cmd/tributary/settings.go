@@ -10,36 +10,37 @@ import (
 
 // Settings are the settings of `serve` as they were written: by a flag, by an
 // environment variable, in the file or here as the default. Nothing is judged
-// yet, so that [Settings.Options] can report every bad one at once.
+// yet, so that [Settings.Options] can report every bad one at once. Those tagged
+// reload:"live" change while the process runs, at SIGHUP.
 type Settings struct {
 	StoreSettings
 
 	TrackerAddr       string   `default:":8080" placeholder:"HOST:PORT" help:"Where shoppers and merchants connect: redirects, pixel, tag and conversions."`
 	AdminAddr         string   `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Where people and their programs connect: API, docs, /metrics, /healthz and /readyz."`
 	BaseURL           string   `name:"base-url" default:"http://localhost:8080" placeholder:"URL" help:"Public origin of tracking links."`
-	LinkDomains       []string `placeholder:"HOST" help:"More hosts that links answer on, such as creators' own: the admin listener's /domains/allowed tells them to a proxy that gets certificates on demand."`
+	LinkDomains       []string `placeholder:"HOST" help:"More hosts that links work on, such as creators' own: /domains/allowed on the admin listener confirms them to a proxy that gets certificates on demand." reload:"live"`
 	Clickhouse        string   `name:"clickhouse" default:"embedded" placeholder:"DSN" help:"Where clicks are analysed: embedded, or a ClickHouse DSN such as clickhouse://user:password@host:9000/tributary, with secure=true for TLS."`
-	ClickhouseCluster string   `name:"clickhouse-cluster" placeholder:"NAME" help:"The cluster that the ClickHouse servers of --clickhouse are of, as their <remote_servers> names it: tables are then Replicated and Distributed. The DSN may name several hosts: clickhouse://host1:9000,host2:9000/tributary."`
+	ClickhouseCluster string   `name:"clickhouse-cluster" placeholder:"NAME" help:"The cluster that the servers of --clickhouse belong to, by its name in their <remote_servers>: tables are then Replicated and Distributed. The DSN may name several hosts: clickhouse://host1:9000,host2:9000/tributary."`
 	ClickhouseListen  string   `name:"clickhouse-listen" placeholder:"HOST:PORT" help:"A loopback address where the embedded ClickHouse answers readers such as Grafana: read-only, without a password."`
 	Redis             []string `placeholder:"ADDR" help:"Redis or Redis Cluster addresses, for more than one node."`
-	MaxLinks          string   `default:"0" placeholder:"N" help:"How many links a tracker holds in memory, those in use; the others it finds in Redis when they are clicked. 0: all of them."`
+	MaxLinks          string   `default:"0" placeholder:"N" help:"How many links a tracker holds in memory, those in use; it finds the others in Redis when they are clicked. 0 holds all of them."`
 	Roles             []string `default:"tracker,admin" placeholder:"ROLE" help:"What this process does: tracker, admin or both."`
-	GeoIP             []string `name:"geoip" placeholder:"FILE" help:"MaxMind-format country, city and network databases. Reloaded when they change."`
-	ClickFsync        string   `default:"20ms" placeholder:"DURATION" help:"Longest a click may be written but not on disk, at most 10s. 0 waits for the disk before the redirect."`
-	TrustedProxies    []string `placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Proto count."`
-	RateLimit         string   `default:"600/min" placeholder:"N/UNIT" help:"Hits per network (/24, /48) and link above which the verdict is rate. Loopback is exempt; 0 turns it off."`
-	SMTP              string   `name:"smtp" placeholder:"URL" help:"Mail server for e-mails, such as smtp://user:password@host:587?from=no-reply@example.com (STARTTLS) or smtps://…:465. Without it there are none."`
+	GeoIP             []string `name:"geoip" placeholder:"FILE" help:"MaxMind-format country, city and network databases. Reloaded when they change." reload:"live"`
+	ClickFsync        string   `default:"20ms" placeholder:"DURATION" help:"Longest a click may be recorded but not yet on disk, at most 10s. 0 waits for the disk before the redirect."`
+	TrustedProxies    []string `placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Proto count." reload:"live"`
+	RateLimit         string   `default:"600/min" placeholder:"N/UNIT" help:"Hits per network (/24, /48) and link above which the verdict is rate. Loopback is exempt; 0 turns it off." reload:"live"`
+	SMTP              string   `name:"smtp" placeholder:"URL" help:"Mail server for e-mails, such as smtp://user:password@host:587?from=no-reply@example.com (STARTTLS) or smtps://…:465. Without it no e-mails are sent."`
 
-	WebhookNetworks []string `placeholder:"CIDR" help:"Networks that are not public and that webhooks may be sent to all the same, by plain http too."`
+	WebhookNetworks []string `placeholder:"CIDR" help:"Non-public networks that webhooks may be sent to, over plain http too." reload:"live"`
 
 	PostCutoff string `name:"post-cutoff" default:"5 Asia/Singapore" placeholder:"DAY ZONE" help:"When a month's payout run closes to posts: 00:00 of this day of the next month, in this time zone. Posts approved later are in the next run."`
 
-	DrainDelay      string   `default:"0s" placeholder:"DURATION" help:"How long the process goes on serving when it is told to stop and /readyz says so already: several seconds behind a load balancer, so that it sends nobody here any more."`
-	ShutdownTimeout string   `default:"15s" placeholder:"DURATION" help:"Longest a stop may take, behind the drain delay."`
+	DrainDelay      string   `default:"0s" placeholder:"DURATION" help:"How long the process goes on serving after it is told to stop, while /readyz already fails: several seconds behind a load balancer, so that it stops sending shoppers here." reload:"live"`
+	ShutdownTimeout string   `default:"15s" placeholder:"DURATION" help:"Longest a stop may take, after the drain delay." reload:"live"`
 	EngineLibrary   string   `placeholder:"FILE" help:"The embedded ClickHouse library, when it is not where make deps puts it."`
-	Crawlers        string   `placeholder:"FILE" help:"A crawler list instead of the built-in one, in the format of crawler-user-agents.json."`
-	Retention       []string `default:"clicks=25 months" placeholder:"WHAT=PERIOD" help:"How long clicks are kept, a number of months or years, or forever. Rollups, conversions and money are always kept."`
-	LogLevel        string   `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
+	Crawlers        string   `placeholder:"FILE" help:"A crawler list instead of the built-in one, in the format of crawler-user-agents.json." reload:"live"`
+	Retention       []string `default:"clicks=25 months" placeholder:"WHAT=PERIOD" help:"How long clicks are kept: a number of months or years, or forever. Rollups, conversions and money are always kept." reload:"live"`
+	LogLevel        string   `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error." reload:"live"`
 	LogFormat       string   `default:"text" placeholder:"FORMAT" help:"text or json."`
 	Sandbox         onOff    `help:"Rehearsal mode with a test clock. Only on a data dir that has never been used without it."`
 	Demo            onOff    `help:"Seed the demo data set when the data dir is empty."`
@@ -75,6 +76,7 @@ func (o *onOff) IsBool() bool { return true }
 type setting struct {
 	Name, Variable, Default, Placeholder, Help string
 	List                                       bool
+	Live                                       bool // SIGHUP changes it
 }
 
 // settingList returns every setting in the order the help shows them. The
@@ -92,7 +94,7 @@ func settingList() []setting {
 		list = append(list, setting{
 			Name: name, Variable: variableName(name), Default: field.Tag.Get("default"),
 			Placeholder: field.Tag.Get("placeholder"), Help: field.Tag.Get("help"),
-			List: field.Type.Kind() == reflect.Slice,
+			List: field.Type.Kind() == reflect.Slice, Live: field.Tag.Get("reload") == "live",
 		})
 	}
 	return list

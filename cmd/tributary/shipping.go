@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"tributary/background"
 	"tributary/ingest"
 	"tributary/schema"
 )
@@ -41,6 +42,7 @@ func (a *app) ship(ctx context.Context, _ appConfig) (err error) {
 			return a.olderClicks(err)
 		} // else it is away, or new: it is asked again
 	}
+	a.life.background("retention", a.keepRetention)
 	a.life.background("shipper", func(ctx context.Context) {
 		if !a.migrateClickHouse(ctx) || !a.clicksAreNewer(ctx) {
 			return
@@ -69,6 +71,31 @@ func (a *app) clicksAreNewer(ctx context.Context) bool {
 	return !older && ctx.Err() == nil
 }
 
+// keepRetention has ClickHouse keep clicks for another time whenever a reload says so.
+func (a *app) keepRetention(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-a.migrated:
+	}
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-a.retention:
+			a.until(ctx, maxMigrationWait, "ClickHouse still keeps clicks for as long as before; it is told again", func(ctx context.Context) error {
+				return schema.ApplyRetention(ctx, a.clickhouse, a.inForce.Load().ClickRetentionMonths)
+			})
+		}
+	}
+}
+
+// retentionChanged tells keepRetention so.
+func (a *app) retentionChanged() {
+	select {
+	case a.retention <- struct{}{}:
+	default: // it has not looked yet
+	}
+}
+
 func (a *app) olderClicks(err error) error { return olderSpool(err, a.dir.file(spoolDir), "clicks") }
 
 // The waits between attempts to migrate ClickHouse, and to ask it about the spool.
@@ -82,29 +109,25 @@ const (
 // same failure is logged once. An embedded ClickHouse of another version ends the
 // app: nobody can mend it but by another program. A server of the operator's may be
 // ahead for a while, when nodes are upgraded one by one.
-func (a *app) migrateClickHouse(ctx context.Context) bool {
-	var said string
-	for wait := firstMigrationWait; ; wait = min(2*wait, maxMigrationWait) {
-		err := schema.MigrateClickHouse(ctx, a.clickhouse)
-		if err == nil {
+func (a *app) migrateClickHouse(ctx context.Context) (migrated bool) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	failed := func(err error) { a.log.Warn("ClickHouse is not ready; clicks wait in the spool", "error", err) }
+	pace := background.Pace{Every: firstMigrationWait, Most: maxMigrationWait}
+	background.Repeat(ctx, pace, failed, func(ctx context.Context) (more bool, err error) {
+		if err = schema.MigrateClickHouse(ctx, a.clickhouse); err == nil {
 			err = schema.ApplyRetention(ctx, a.clickhouse, a.options.ClickRetentionMonths)
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			a.log.Info("ClickHouse is ready")
-			return true
-		}
-		if a.engine != nil && errors.Is(err, schema.ErrOtherVersion) {
+			migrated = true
+			end()
+		case a.engine != nil && errors.Is(err, schema.ErrOtherVersion):
 			a.failed <- err
-			return false
+			end()
 		}
-		if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			a.log.Warn("ClickHouse is not ready; clicks wait in the spool", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(wait):
-		}
-	}
+		return false, err
+	})
+	return migrated
 }

@@ -1,9 +1,11 @@
 package geo
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +16,8 @@ import (
 // Databases is a set of databases asked in order; what the first does not know
 // the next may. Safe for concurrent use.
 type Databases struct {
-	paths  []string
-	opened atomic.Pointer[[]*database]
-	reload sync.Mutex
+	opened atomic.Pointer[Set]
+	using  sync.Mutex // held to change opened
 }
 
 // knownPlaces bounds how many decoded records of a database are kept.
@@ -41,51 +42,93 @@ type knownPlace struct {
 	place  Place
 }
 
+// A Set is databases that were opened and are not in use yet.
+type Set []*database
+
 // Open opens the databases; an empty list is allowed and knows nothing.
 func Open(paths []string) (*Databases, error) {
-	d := &Databases{paths: paths}
-	if _, err := d.Reload(); err != nil {
+	d := &Databases{}
+	d.opened.Store(&Set{})
+	set, err := d.Read(paths)
+	if err != nil {
 		return nil, err
 	}
+	d.Use(set)
 	return d, nil
+}
+
+// Read opens databases beside those in use, which stay so; one that is in use and
+// has not changed is not read again. The error names every one that cannot be used.
+func (d *Databases) Read(paths []string) (Set, error) {
+	return read(paths, *d.opened.Load())
+}
+
+// Use has these databases asked from now on, and no others, and reports whether
+// they differ from those before.
+func (d *Databases) Use(set Set) (changed bool) {
+	d.using.Lock()
+	defer d.using.Unlock()
+	changed = !slices.Equal(set, *d.opened.Load())
+	d.opened.Store(&set)
+	return changed
 }
 
 // Reload takes up databases whose file changed and reports whether any had. When
 // one cannot be opened the old set stays in use.
 func (d *Databases) Reload() (changed bool, err error) {
-	d.reload.Lock()
-	defer d.reload.Unlock()
-	old := map[string]*database{}
-	if current := d.opened.Load(); current != nil {
-		for _, db := range *current {
-			old[db.path] = db
-		}
+	d.using.Lock()
+	defer d.using.Unlock()
+	old := *d.opened.Load()
+	paths := make([]string, len(old))
+	for i, db := range old {
+		paths[i] = db.path
 	}
-	next := make([]*database, 0, len(d.paths))
-	for _, path := range d.paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return false, fmt.Errorf("GeoIP database %s cannot be read: %w; correct --geoip", path, err)
-		}
-		if db := old[path]; db != nil && db.modified.Equal(info.ModTime()) && db.size == info.Size() {
-			next = append(next, db)
-			continue
-		}
-		// Read, not mapped: a database overwritten in place would take a mapping,
-		// and with it the process, down.
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return false, fmt.Errorf("GeoIP database %s cannot be read: %w; correct --geoip", path, err)
-		}
-		reader, err := maxminddb.OpenBytes(content)
-		if err != nil {
-			return false, fmt.Errorf("GeoIP database %s is not in MaxMind format: %w; replace the file or correct --geoip", path, err)
-		}
-		next = append(next, &database{path: path, reader: reader, modified: info.ModTime(), size: info.Size()})
-		changed = true
+	set, err := read(paths, old)
+	if err != nil {
+		return false, err
 	}
-	d.opened.Store(&next)
-	return changed, nil
+	d.opened.Store(&set)
+	return !slices.Equal(set, old), nil
+}
+
+// read opens databases, but for those of old that have not changed.
+func read(paths []string, old Set) (Set, error) {
+	set, failed := make(Set, 0, len(paths)), []error(nil)
+	for _, path := range paths {
+		var known *database
+		if i := slices.IndexFunc(old, func(db *database) bool { return db.path == path }); i >= 0 {
+			known = old[i]
+		}
+		db, err := openDatabase(path, known)
+		set, failed = append(set, db), append(failed, err)
+	}
+	if err := errors.Join(failed...); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// openDatabase opens a database, or returns the known one of that path when the file
+// is as it was.
+func openDatabase(path string, known *database) (*database, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("GeoIP database %s cannot be read: %w; correct --geoip", path, err)
+	}
+	if known != nil && known.modified.Equal(info.ModTime()) && known.size == info.Size() {
+		return known, nil
+	}
+	// Read, not mapped: a database overwritten in place would take a mapping,
+	// and with it the process, down.
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("GeoIP database %s cannot be read: %w; correct --geoip", path, err)
+	}
+	reader, err := maxminddb.OpenBytes(content)
+	if err != nil {
+		return nil, fmt.Errorf("GeoIP database %s is not in MaxMind format: %w; replace the file or correct --geoip", path, err)
+	}
+	return &database{path: path, reader: reader, modified: info.ModTime(), size: info.Size()}, nil
 }
 
 // Lookup returns what is known of addr.

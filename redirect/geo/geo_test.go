@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,61 @@ func TestReloadTakesUpAReplacedFile(t *testing.T) {
 	}
 	if got := db.Lookup(addr).Country; got != "FR" {
 		t.Errorf("after a failed reload the country is %q, want FR", got)
+	}
+}
+
+// TestOtherDatabasesTakeThePlaceOfThoseInUse: they are read first and used then, or
+// not at all; one that stays is not read again.
+func TestOtherDatabasesTakeThePlaceOfThoseInUse(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for _, code := range []string{"GB", "FR"} {
+		writeDatabase(t, path(code), map[string]mmdbtype.Map{"81.2.69.0/24": {"country_code": mmdbtype.String(code)}})
+	}
+	if err := os.WriteFile(path("broken"), []byte("not a database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	country := func() string { return db.Lookup(netip.MustParseAddr("81.2.69.1")).Country }
+	use := func(names ...string) (changed bool) {
+		t.Helper()
+		var paths []string
+		for _, name := range names {
+			paths = append(paths, path(name))
+		}
+		set, err := db.Read(paths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := country()
+		changed = db.Use(set)
+		if !changed && country() != before {
+			t.Errorf("%v: nothing changed, and the country did", names)
+		}
+		return changed
+	}
+	if use() || country() != "" {
+		t.Error("no database knows something")
+	}
+	if !use("GB") || country() != "GB" || use("GB") {
+		t.Errorf("the country is %q, want GB", country())
+	}
+	before := (*db.opened.Load())[0]
+	if !use("FR", "GB") || country() != "FR" || (*db.opened.Load())[1] != before {
+		t.Errorf("the country is %q, want FR, and GB not read again", country())
+	}
+	_, err = db.Read([]string{path("broken"), path("GB"), path("missing")})
+	if err == nil || !strings.Contains(err.Error(), path("broken")) || !strings.Contains(err.Error(), path("missing")) {
+		t.Errorf("got %v, want both that cannot be used", err)
+	}
+	if changed, err := db.Reload(); changed || err != nil || country() != "FR" {
+		t.Errorf("after a read that failed: %t, %v, %q", changed, err, country())
+	}
+	if !use() || country() != "" {
+		t.Error("databases that were taken away are asked")
 	}
 }
 

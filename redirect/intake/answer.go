@@ -15,6 +15,8 @@ const (
 	codeOrigin       = "origin_not_allowed"
 	codeRate         = "rate_limited"
 	codeTries        = "too_many_attempts"
+	codeBusy         = "busy"
+	codeBrokenBody   = "broken_body"
 )
 
 // The statuses of a result.
@@ -84,7 +86,7 @@ type resultAnswer struct {
 type actionAnswer struct {
 	ID        string `json:"id"`
 	CreatorID string `json:"creator_id"`
-	Payout    string `json:"payout"`
+	Payout    string `json:"payout,omitempty"`
 	State     string `json:"state"`
 }
 

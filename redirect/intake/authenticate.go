@@ -48,8 +48,8 @@ func (x *Intake) authenticate(ctx *fasthttp.RequestCtx, client netip.Addr) (*fie
 	from := &fields.Sender{Source: attribution.SourceServer, Signed: true}
 	var credential attribution.Credential
 	var why *refusal
-	if signature := ctx.Request.Header.Peek(headerSignature); len(signature) > 0 {
-		credential, why = x.bySignature(ctx, client, signature, from)
+	if isSigned(&ctx.Request.Header) {
+		credential, why = x.bySignature(ctx, client, from)
 	} else {
 		credential, why = x.byKey(ctx, client)
 	}
@@ -59,6 +59,23 @@ func (x *Intake) authenticate(ctx *fasthttp.RequestCtx, client netip.Addr) (*fie
 	from.KeyID, from.AdvertiserID = credential.ID, credential.AdvertiserID
 	return from, x.scope(from, credential.Role, string(ctx.QueryArgs().Peek("advertiser_id")))
 }
+
+// vouch says what speaks against reading a long body, judged by its headers: a key
+// that opens nothing, or a signature that cannot be right. Whether a signature is
+// right only the whole body shows.
+func (x *Intake) vouch(ctx *fasthttp.RequestCtx, client netip.Addr) *refusal {
+	if !x.o.Credentials.Ready() {
+		return unavailable("API keys are still being loaded")
+	}
+	if isSigned(&ctx.Request.Header) {
+		_, _, why := x.signersOf(ctx, client)
+		return why
+	}
+	_, why := x.byKey(ctx, client)
+	return why
+}
+
+func isSigned(header *fasthttp.RequestHeader) bool { return len(header.Peek(headerSignature)) > 0 }
 
 // scope says whose reports the sender may bring. named is the advertiser that the
 // request names; an admin's key must name one, here or in each report.
@@ -142,42 +159,60 @@ func bearer(header *fasthttp.RequestHeader) (secret string, given bool) {
 	return string(bytes.TrimSpace(value[len(scheme):])), true
 }
 
-// bySignature checks a signed request. Its time is real time, in rehearsals too.
-func (x *Intake) bySignature(ctx *fasthttp.RequestCtx, client netip.Addr, given []byte, from *fields.Sender) (attribution.Credential, *refusal) {
-	timestamp := ctx.Request.Header.Peek(headerTimestamp)
+// signersOf returns who may have signed a request, and when they say they did. That is
+// real time, in rehearsals too.
+func (x *Intake) signersOf(ctx *fasthttp.RequestCtx, client netip.Addr) (signers []attribution.Credential, timestamp []byte, why *refusal) {
+	timestamp = ctx.Request.Header.Peek(headerTimestamp)
 	seconds, err := strconv.ParseInt(string(timestamp), 10, 64)
 	if err != nil {
-		return attribution.Credential{}, &refusal{fasthttp.StatusUnauthorized, "invalid_timestamp", headerTimestamp + " must be the time of signing in seconds since the Unix epoch"}
+		return nil, nil, &refusal{fasthttp.StatusUnauthorized, "invalid_timestamp", headerTimestamp + " must be the time of signing in seconds since the Unix epoch"}
 	}
 	if off := x.clock().Unix() - seconds; off > int64(timestampWindow/time.Second) || off < -int64(timestampWindow/time.Second) {
-		return attribution.Credential{}, &refusal{fasthttp.StatusUnauthorized, "stale_timestamp", headerTimestamp + " is more than 5 minutes off: sign when you send, and set the clock"}
+		return nil, nil, &refusal{fasthttp.StatusUnauthorized, "stale_timestamp", headerTimestamp + " is more than 5 minutes off: sign when you send, and set the clock"}
 	}
 	id := signerID(&ctx.Request.Header)
 	if why := x.mayTry(ctx, client, id); why != nil {
-		return attribution.Credential{}, why
+		return nil, nil, why
 	}
-	signers := x.o.Credentials.Signers(id)
+	signers = x.o.Credentials.Signers(id)
 	if len(signers) == 0 {
 		x.refresh()
 		signers = x.o.Credentials.Signers(id)
 	}
+	if len(signers) == 0 {
+		return nil, nil, x.signedByNobody(client)
+	}
+	return signers, timestamp, nil
+}
+
+// bySignature checks a signed request.
+func (x *Intake) bySignature(ctx *fasthttp.RequestCtx, client netip.Addr, from *fields.Sender) (attribution.Credential, *refusal) {
+	signers, timestamp, why := x.signersOf(ctx, client)
+	if why != nil {
+		return attribution.Credential{}, why
+	}
+	given := string(ctx.Request.Header.Peek(headerSignature))
 	for _, signer := range signers {
 		mac := hmac.New(sha256.New, []byte(signer.Secret))
 		mac.Write(timestamp)
 		mac.Write([]byte{'.'})
 		mac.Write(ctx.Request.Body())
 		sum := mac.Sum(nil)
-		if signedBy(string(given), sum) {
-			x.tries.Passed(client, id)
+		if signedBy(given, sum) {
+			x.tries.Passed(client, signerID(&ctx.Request.Header))
 			from.Signature = hex.EncodeToString(sum[:keptSignature])
 			return signer, nil
 		}
 	}
+	return attribution.Credential{}, x.signedByNobody(client)
+}
+
+func (x *Intake) signedByNobody(client netip.Addr) *refusal {
 	if !x.o.Credentials.Sure() {
-		return attribution.Credential{}, unavailable("new secrets are still being loaded")
+		return unavailable("new secrets are still being loaded")
 	}
 	x.tries.Failed(client, x.clock())
-	return attribution.Credential{}, &refusal{fasthttp.StatusUnauthorized, "invalid_signature",
+	return &refusal{fasthttp.StatusUnauthorized, "invalid_signature",
 		headerSignature + " must be v1= and the hexadecimal HMAC-SHA256 of timestamp, a dot and the body, under a live secret of " + headerKeyID}
 }
 
@@ -196,18 +231,4 @@ func signedBy(header string, sum []byte) bool {
 		}
 	}
 	return false
-}
-
-// vouched reports whether the headers name a credential there is. That of a
-// signed request is proved only once its body was read.
-func (x *Intake) vouched(header *fasthttp.RequestHeader) bool {
-	if len(header.Peek(headerSignature)) > 0 {
-		return len(x.o.Credentials.Signers(signerID(header))) > 0
-	}
-	secret, given := bearer(header)
-	if !given {
-		return false
-	}
-	credential, known := x.o.Credentials.Bearer(secret)
-	return known && !x.expired(&credential)
 }

@@ -19,6 +19,7 @@ var shopPages = map[string]string{
 	"/plain":   `<script async src="%s/t/tag.js" data-adv="pub_shop"></script>`,
 	"/param":   `<script src="%s/t/tag.js" data-adv="pub_shop" data-param="cid"></script>`,
 	"/consent": `<script async src="%s/t/tag.js" data-adv="pub_shop" data-consent="required"></script>`,
+	"/framing": `<iframe sandbox="allow-scripts" src="/plain?tcid=framed0000000000000000000000000000000000000" data-of="%s"></iframe>`,
 	"/early": `<script>
 		window.dataLayer = window.dataLayer || [];
 		function gtag() { dataLayer.push(arguments); }
@@ -121,8 +122,8 @@ func (tr *tracker) until(n int, ended <-chan error) (reports []*attribution.Repo
 
 // What the pages of tag.mjs report.
 const (
-	wantedSales    = 10
-	wantedLandings = 2 + 1 + 1 + 4 + 1 + 1 // two landings and a customer, early, the last twenty, consent, bare
+	wantedSales    = 11
+	wantedLandings = 2 + 1 + 1 + 4 + 1 + 1 + 1 // two landings and a customer, early, the last twenty, consent, bare, framed
 	wantedReports  = wantedSales + wantedLandings
 )
 
@@ -140,7 +141,7 @@ func checkReports(t *testing.T, reports []*attribution.Report) {
 			continue
 		}
 		landings[r.Landing.ClickID]++
-		if r.Landing.PageHost != "127.0.0.1" {
+		if framed := r.Landing.ClickID == clickID("framed"); r.Landing.PageHost != "127.0.0.1" && !framed { // a sandboxed page has no host
 			t.Errorf("landed on %q", r.Landing.PageHost)
 		}
 	}
@@ -155,6 +156,7 @@ func checkReports(t *testing.T, reports []*attribution.Report) {
 		"gpc-later": {Event: "sale"},
 		"fetched":   {Event: "sale"},
 		"requested": {Event: "sale", ClickID: clickID("bare")},
+		"framed":    {Event: "sale", ClickID: clickID("framed")},
 	} {
 		got := sales[order]
 		want.OrderID, want.EventTime = order, got.EventTime
@@ -162,7 +164,7 @@ func checkReports(t *testing.T, reports []*attribution.Report) {
 			t.Errorf("order %s:\n got %+v\nwant %+v", order, got, want)
 		}
 	}
-	for name, want := range map[string]int{"landing": 1, "second": 2, "early": 1, "n10": 1, "n15": 1, "n31": 1, "consent": 1, "bare": 1, "gpc": 0} {
+	for name, want := range map[string]int{"landing": 1, "second": 2, "early": 1, "n10": 1, "n15": 1, "n31": 1, "consent": 1, "bare": 1, "framed": 1, "gpc": 0} {
 		if got := landings[clickID(name)]; got != want {
 			t.Errorf("landing %s was reported %d times, want %d", name, got, want)
 		}

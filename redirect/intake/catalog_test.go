@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -62,6 +63,34 @@ func TestRevocation(t *testing.T) {
 	tr.becomes(401, func() int { return tr.post(bearer, sale).status })
 	tr.becomes(401, signed)
 	t.Logf("revoked after %s", time.Since(revoked))
+}
+
+// TestATokenMadeAMomentAgo is used before the tracker had news of it: it opens at once
+// and counts as no guess.
+func TestATokenMadeAMomentAgo(t *testing.T) {
+	t.Parallel()
+	db, err := database.Open(t.Context(), database.Embedded, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	root := catalog.Scope{Role: catalog.RoleAdmin}
+	things := catalog.New(db, catalog.Options{Pepper: pepper})
+	advertiser, err := things.CreateAdvertiser(t.Context(), root, catalog.AdvertiserFields{Name: "Acme", Currency: "USD", Timezone: "UTC", Domains: []string{"shop.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := credentials.NewStore(pepper)
+	go credentials.Follow(store, things, nil, slog.New(slog.DiscardHandler)).Run(t.Context())
+	tr := start(t, func(o *intake.Options) { o.Credentials = store })
+	tr.becomes(401, func() int { return tr.post("trb_unknown", sale).status })
+	for i := range 2 { // two may be live
+		_, postback, err := things.CreateSecret(t.Context(), root, advertiser.ID, catalog.SecretFields{Kind: catalog.SecretPostback})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.send("GET", fmt.Sprintf("/t/postback?event=sale&order_id=o%d&key=%s", i, postback), "").want(200, "ok")
+	}
 }
 
 // becomes asks until the answer is as wanted.

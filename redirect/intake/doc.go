@@ -12,7 +12,8 @@
 //     that, so that repeating a request is always safe. A signed refund without a
 //     refund_id is named after its signature, so that a replayed one is the same.
 //   - A pixel is answered with a picture whatever it says.
-//   - Bodies, batches, waits, and what one network may send unsigned are bounded.
+//   - Bodies and their memory, batches, waits, and what one network may send
+//     unsigned are bounded.
 //
 // # Signing a request
 //
@@ -26,6 +27,7 @@
 // being replaced several signatures may stand there, separated by commas.
 //
 // Reading order: intake.go (what there is under /t/), authenticate.go (who),
-// reports.go (conversions and refunds), batch.go (onto the disk), answer.go (what
-// is said), unsigned.go, pixel.go, event.go, postback.go, tag.go.
+// body.go (how much of what they send), reports.go (conversions and refunds),
+// batch.go (onto the disk), answer.go (what is said), unsigned.go, pixel.go,
+// event.go, postback.go, tag.go.
 package intake

@@ -21,7 +21,13 @@ func (x *Intake) event(ctx *fasthttp.RequestCtx, client netip.Addr) {
 		x.preflight(ctx)
 		return
 	}
-	v, why := x.visitOf(ctx, attribution.SourceTag, ctx.QueryArgs().Peek(parameterAdvertiser), client)
+	sent := x.newBody()
+	defer x.forget(ctx, sent)
+	var v visit
+	why := x.read(ctx, client, sent, false)
+	if why == nil {
+		v, why = x.visitOf(ctx, attribution.SourceTag, ctx.QueryArgs().Peek(parameterAdvertiser), client)
+	}
 	if why == nil {
 		why = plainBody(ctx)
 	}

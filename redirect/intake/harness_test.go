@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tributary/attribution"
+	"tributary/caller"
 	"tributary/ingest/spool"
 	"tributary/redirect"
 	"tributary/redirect/credentials"
@@ -74,6 +75,7 @@ func (l *shopLog) Writable() bool              { return true }
 type tracker struct {
 	t        testing.TB
 	base     string
+	server   *redirect.Server
 	log      *shopLog
 	registry *prometheus.Registry
 	client   *http.Transport
@@ -128,7 +130,7 @@ func start(t testing.TB, change func(*intake.Options)) *tracker {
 	server, err := redirect.New(redirect.Options{
 		Links: index, Limits: limits, Rules: rules, Rates: verdict.NewRateWindow(verdict.Rate{}), Geo: places, Salts: salts, ClickKeys: keys,
 		Clicks: log, Intake: taken, DescribeAgent: func(string) (string, string) { return "phone", "Android" },
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Registerer: registry, Logger: quiet,
+		Proxies: caller.NewProxies(netip.MustParsePrefix("127.0.0.0/8")), Registerer: registry, Logger: quiet,
 	})
 	must(err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -145,7 +147,7 @@ func start(t testing.TB, change func(*intake.Options)) *tracker {
 		}
 		must(<-served)
 	})
-	return &tracker{t: t, base: "http://" + listener.Addr().String(), log: log, registry: registry, client: client}
+	return &tracker{t: t, base: "http://" + listener.Addr().String(), server: server, log: log, registry: registry, client: client}
 }
 
 func everybody() (all []attribution.RouteChange) {

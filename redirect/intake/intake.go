@@ -1,7 +1,7 @@
 package intake
 
 import (
-	"bytes"
+	"context"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -47,13 +47,13 @@ type Advertisers interface {
 }
 
 // A Waiter tells what became of reports: those of receiptIDs that were settled
-// before ctx ended, in any order.
+// before ctx ended, in any order, as an admin or a merchant sees them.
 type Waiter interface {
-	Wait(ctx Context, receiptIDs []string) []Settled
+	Wait(ctx Context, receiptIDs []string, admin bool) []Settled
 }
 
 // Options are what an Intake works with. All are required but Waiter, Now,
-// RateLimit and KeyLimit.
+// RateLimit, KeyLimit and BodyMemory.
 type Options struct {
 	Credentials *credentials.Store
 	Advertisers Advertisers
@@ -63,6 +63,7 @@ type Options struct {
 	Now         func() time.Time // when reports are received: a rehearsal's clock
 	RateLimit   verdict.Rate     // unsigned reports per network and advertiser; DefaultRateLimit
 	KeyLimit    caller.Limit     // keys that open nothing, per network; caller.KeyLimit
+	BodyMemory  int64            // bytes that long bodies take together; DefaultBodyMemory
 	Registerer  prometheus.Registerer
 	Logger      *slog.Logger
 }
@@ -78,7 +79,12 @@ type Intake struct {
 	metrics   *metrics
 	clock     func() time.Time // real time, for signatures and rates
 	batches   sync.Pool
+	bodies    sync.Pool
+	lender    lender
 	nextShard atomic.Uint32
+
+	waiting context.Context // ends what waits for the settler
+	hurry   context.CancelFunc
 }
 
 // New makes an Intake.
@@ -91,6 +97,9 @@ func New(o Options) (*Intake, error) {
 	}
 	if o.KeyLimit == (caller.Limit{}) {
 		o.KeyLimit = caller.KeyLimit
+	}
+	if o.BodyMemory == 0 {
+		o.BodyMemory = DefaultBodyMemory
 	}
 	if len(o.CustomerKey) < fields.MinCustomerKeyBytes {
 		return nil, fmt.Errorf("the key of customer ids has %d bytes, want at least %d", len(o.CustomerKey), fields.MinCustomerKeyBytes)
@@ -107,34 +116,22 @@ func New(o Options) (*Intake, error) {
 		return nil, err
 	}
 	x.batches.New = func() any { return &batch{shard: x.nextShard.Add(1)} }
+	x.bodies.New = func() any { return &body{bytes: make([]byte, 0, firstMemory), lender: &x.lender} }
+	x.waiting, x.hurry = context.WithCancel(context.Background())
 	return x, nil
 }
 
-// MaxBody is how long a request's body may be, judged by its headers: long ones
-// are read only for somebody who has a credential.
-func (x *Intake) MaxBody(header *fasthttp.RequestHeader) int {
-	if length := header.ContentLength(); length >= 0 && length <= MaxBodyBytes {
-		return MaxBodyBytes
-	}
-	path, _, _ := bytes.Cut(header.RequestURI(), []byte{'?'})
-	if (string(path) == pathConversions || string(path) == pathRefunds) && x.vouched(header) {
-		return MaxArrayBytes
-	}
-	return MaxBodyBytes
-}
+// Hurry answers those who wait for what became of their reports, now and from now
+// on, with what is known: the tracker is about to stop. Everything else goes on.
+func (x *Intake) Hurry() { x.hurry() }
 
-const (
-	pathConversions = "/t/conversions"
-	pathRefunds     = "/t/refunds"
-)
-
-// Serve answers a request under /t/. client is the address it came from, with
-// trusted proxies seen through.
+// Serve answers a request under /t/, whose body was not read yet. client is the
+// address it came from, with trusted proxies seen through.
 func (x *Intake) Serve(ctx *fasthttp.RequestCtx, path []byte, client netip.Addr) {
 	switch string(path) {
-	case pathConversions:
+	case "/t/conversions":
 		x.reports(ctx, attribution.ReportConversion, client)
-	case pathRefunds:
+	case "/t/refunds":
 		x.reports(ctx, attribution.ReportRefund, client)
 	case "/t/postback":
 		x.postback(ctx, client)

@@ -15,11 +15,15 @@ const pixelGIF = "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf
 // parameterAdvertiser names the advertiser by its public key.
 const parameterAdvertiser = "adv"
 
-// pixel answers GET /t/pixel.gif: with a picture, whatever was sent and whatever
-// became of it. A page must not look broken because of a report.
+// pixel answers /t/pixel.gif: with a picture, whatever was sent and whatever became
+// of it. A page must not look broken because of a report. Only GET reports: who asks
+// otherwise looks whether there is a picture.
 func (x *Intake) pixel(ctx *fasthttp.RequestCtx, client netip.Addr) {
 	ctx.Response.Header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	respond(ctx, fasthttp.StatusOK, "image/gif", []byte(pixelGIF))
+	if !ctx.IsGet() {
+		return
+	}
 	args := ctx.QueryArgs()
 	v, why := x.visitOf(ctx, attribution.SourcePixel, args.Peek(parameterAdvertiser), client)
 	if why != nil {

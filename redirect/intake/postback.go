@@ -22,10 +22,16 @@ func (x *Intake) postback(ctx *fasthttp.RequestCtx, client netip.Addr) {
 	}
 	form := fasthttp.AcquireArgs()
 	defer fasthttp.ReleaseArgs(form)
-	if ctx.IsPost() {
-		form.ParseBytes(ctx.Request.Body())
+	sent := x.newBody()
+	defer x.forget(ctx, sent)
+	var from *fields.Sender
+	why := x.read(ctx, client, sent, false)
+	if why == nil {
+		if ctx.IsPost() {
+			form.ParseBytes(ctx.Request.Body())
+		}
+		from, why = x.byToken(ctx, form, client)
 	}
-	from, why := x.byToken(ctx, form, client)
 	if why != nil {
 		x.metrics.refused(why.code)
 		sayError(ctx, why.status, why.code)
@@ -60,6 +66,10 @@ func (x *Intake) byToken(ctx *fasthttp.RequestCtx, form *fasthttp.Args, client n
 		return nil, why
 	}
 	credential, known := x.o.Credentials.Postback(string(token))
+	if !known {
+		x.refresh()
+		credential, known = x.o.Credentials.Postback(string(token))
+	}
 	if !known && !x.o.Credentials.Sure() {
 		return nil, unavailable("")
 	}

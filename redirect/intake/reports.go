@@ -31,7 +31,7 @@ type Settled struct {
 type Action struct {
 	ID        string
 	CreatorID string
-	Payout    string // a decimal in the campaign's currency
+	Payout    string // a decimal in the campaign's currency; empty: not for who asks
 	State     string
 }
 
@@ -41,7 +41,13 @@ func (x *Intake) reports(ctx *fasthttp.RequestCtx, kind string, client netip.Add
 		notAllowed(ctx, "POST")
 		return
 	}
-	wait, why := waitOf(ctx)
+	sent := x.newBody()
+	defer x.forget(ctx, sent)
+	why := x.read(ctx, client, sent, true)
+	var wait time.Duration
+	if why == nil {
+		wait, why = waitOf(ctx)
+	}
 	if why == nil {
 		why = plainBody(ctx)
 	}
@@ -68,7 +74,8 @@ func (x *Intake) reports(ctx *fasthttp.RequestCtx, kind string, client netip.Add
 	}
 	x.metrics.stored(kind, b, true)
 	if wait > 0 {
-		x.await(wait, b)
+		sent.release(ctx) // others may need the memory meanwhile
+		x.await(wait, b, from.Admin)
 	}
 	answerResults(ctx, b.results)
 }
@@ -110,7 +117,7 @@ func (x *Intake) keepUnreadable(kind string, from *fields.Sender, why *fields.Un
 }
 
 // await joins what the settler says within the time the client gives it.
-func (x *Intake) await(wait time.Duration, b *batch) {
+func (x *Intake) await(wait time.Duration, b *batch, admin bool) {
 	if x.o.Waiter == nil {
 		return
 	}
@@ -125,9 +132,9 @@ func (x *Intake) await(wait time.Duration, b *batch) {
 	if len(receipts) == 0 {
 		return
 	}
-	patience, cancel := context.WithTimeout(context.Background(), wait) // fasthttp's own context is not race-free while it stops
+	patience, cancel := context.WithTimeout(x.waiting, wait)
 	defer cancel()
-	for _, settled := range x.o.Waiter.Wait(patience, receipts) {
+	for _, settled := range x.o.Waiter.Wait(patience, receipts, admin) {
 		if r := byReceipt[settled.ReceiptID]; r != nil {
 			r.settled = &settled
 		}

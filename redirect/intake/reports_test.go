@@ -194,15 +194,20 @@ func TestRefunds(t *testing.T) {
 	tr.send("GET", "/t/nothing", "").want(404, "not_found")
 }
 
-// A ledger settles the first three reports of a request at once, and no others.
+// A ledger settles the first three reports of a request at once, and no others. One
+// payout is an admin's to see.
 type ledger struct{}
 
-func (l ledger) Wait(ctx intake.Context, receipts []string) (all []intake.Settled) {
+func (l ledger) Wait(ctx intake.Context, receipts []string, admin bool) (all []intake.Settled) {
 	for i, id := range receipts {
 		switch i {
 		case 0:
+			hidden := intake.Action{ID: "act_2", CreatorID: "crt_2", State: "held"}
+			if admin {
+				hidden.Payout = "3.00"
+			}
 			all = append(all, intake.Settled{ReceiptID: id, Status: "accepted", ConversionID: "cnv_1", Attributed: true,
-				Actions: []intake.Action{{ID: "act_1", CreatorID: "crt_1", Payout: "12.00", State: "pending"}}})
+				Actions: []intake.Action{{ID: "act_1", CreatorID: "crt_1", Payout: "12.00", State: "pending"}, hidden}})
 		case 1:
 			all = append(all, intake.Settled{ReceiptID: id, Status: "duplicate", ConversionID: "cnv_0"})
 		case 2:
@@ -222,7 +227,7 @@ func TestWaitJoinsTheSettler(t *testing.T) {
 	body := "[" + order("a") + "," + order("") + "," + order("b") + "," + order("c") + "," + order("d") + "]"
 	a := tr.send("POST", "/t/conversions?wait=50ms", body, auth...)
 	for _, part := range []string{
-		`"conversion_id":"cnv_1","attributed":true,"actions":[{"id":"act_1","creator_id":"crt_1","payout":"12.00","state":"pending"}]}`,
+		`"conversion_id":"cnv_1","attributed":true,"actions":[{"id":"act_1","creator_id":"crt_1","payout":"12.00","state":"pending"},{"id":"act_2","creator_id":"crt_2","state":"held"}]}`,
 		`"code":"missing_field"`, `"status":"duplicate"`, `"attributed":false,"actions":[]}`, `"status":"conflict"`, `"reason":"another amount"`,
 		`{"order_id":"d","status":"accepted","receipt_id":"rcp_`,
 	} {
@@ -230,8 +235,37 @@ func TestWaitJoinsTheSettler(t *testing.T) {
 	}
 	tr.send("POST", "/t/conversions?wait=0s", body, auth...).want(200, `{"order_id":"a","status":"accepted","receipt_id"`)
 	tr.send("POST", "/t/conversions?wait=1", order("a"), auth...).want(200, "cnv_1")
+	tr.send("POST", "/t/conversions?wait=1", `{"event":"sale","order_id":"a","advertiser_id":"adv_1"}`, "Authorization", "Bearer "+adminKey).want(200, `"payout":"3.00"`)
 	tr.send("POST", "/t/conversions?wait=soon", body, auth...).want(400, "validation")
 	tr.send("POST", "/t/conversions?wait=-1s", body, auth...).want(400, "validation")
+}
+
+// A patientLedger settles nothing, and says when somebody waits.
+type patientLedger struct{ waited chan struct{} }
+
+func (l patientLedger) Wait(ctx intake.Context, _ []string, _ bool) []intake.Settled {
+	l.waited <- struct{}{}
+	<-ctx.Done()
+	return nil
+}
+
+// TestAStopAnswersThoseWhoWait stops the tracker while a shop waits longer than a stop
+// may take for what became of its report.
+func TestAStopAnswersThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	waited := make(chan struct{}, 1)
+	tr := start(t, func(o *intake.Options) { o.Waiter = patientLedger{waited} })
+	conn := tr.dial()
+	fmt.Fprintf(conn, "POST /t/conversions?wait=10s HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", ingestKey, len(sale), sale)
+	<-waited
+	if err := tr.server.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(answer), " 200 ") || !strings.Contains(string(answer), `"status":"accepted"`) {
+		t.Errorf("answered %q, %v", answer, err)
+	}
+	tr.taken(1)
 }
 
 func TestBodiesAreBounded(t *testing.T) {
@@ -255,7 +289,7 @@ func TestBodiesAreBounded(t *testing.T) {
 		key  string
 		size int
 		want string
-	}{{ingestKey, 10 << 20, "413"}, {"trb_unknown", 100 << 10, "413"}, {ingestKey, 8<<20 + 1, "413"}} {
+	}{{ingestKey, 10 << 20, "413"}, {"trb_unknown", 100 << 10, "401"}, {ingestKey, 8<<20 + 1, "413"}} {
 		if got := rawPost(t, tr, "/t/conversions", c.key, c.size); !strings.Contains(got, " "+c.want+" ") {
 			t.Errorf("%d bytes with %s: %.100q", c.size, c.key, got)
 		}
@@ -279,7 +313,7 @@ func rawPost(t *testing.T, tr *tracker, path, key string, size int) string {
 		t.Fatal(err)
 	}
 	go func() {
-		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: t.example\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", path, key, size)
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: t.example\r\nAuthorization: Bearer %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", path, key, size)
 		chunk := []byte(strings.Repeat(" ", 64<<10))
 		for sent := 0; sent < size; sent += len(chunk) {
 			if _, err := conn.Write(chunk[:min(len(chunk), size-sent)]); err != nil {

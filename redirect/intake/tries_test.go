@@ -43,6 +43,9 @@ func TestGuessingCredentialsIsSlowedDown(t *testing.T) {
 				t.Errorf("Retry-After %q", refused.header.Get("Retry-After"))
 			}
 			reports(otherKey, "203.0.113.50").want(429, "too_many_attempts")
+			long, timestamp := spaced(100<<10), strconv.FormatInt(time.Now().Unix(), 10)
+			tr.send("POST", "/t/conversions", long, "Authorization", "Bearer "+otherKey, "X-Forwarded-For", "203.0.113.50").want(429, "too_many_attempts")
+			tr.send("POST", "/t/conversions", long, "Tributary-Key-Id", "adv_1", "Tributary-Timestamp", timestamp, "Tributary-Signature", "v1=00", "X-Forwarded-For", "203.0.113.50").want(429, "too_many_attempts")
 			reports(ingestKey, "203.0.113.50").want(200, "accepted")
 			reports(otherKey, "198.51.100.1").want(200, "accepted")
 			tr.taken(3)

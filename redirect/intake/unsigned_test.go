@@ -76,6 +76,11 @@ func TestPixel(t *testing.T) {
 	get(order, "X-Forwarded-For", "2001:db8:1:2::9", "Referer", "https://www.shop.example/thanks?x=1", "User-Agent", "4111111111111111")
 	get(order, "Origin", "https://shop.example:8443")
 	get(order, "Origin", "null")
+	for _, method := range []string{"HEAD", "POST", "PUT", "DELETE", "OPTIONS"} { // are answered, and report nothing
+		if a := tr.send(method, "/t/pixel.gif?"+order, "").want(200, ""); a.header.Get("Content-Type") != "image/gif" {
+			t.Errorf("%s: %v", method, a.header)
+		}
+	}
 	reports := tr.taken(4)
 	for i, want := range []struct{ network, agent string }{{"133.11.77.0/24", "Mozilla h_"}, {"2001:db8:1::/48", ""}, {"127.0.0.0/24", "Go"}, {"127.0.0.0/24", "Go"}} {
 		r := reports[i]

@@ -36,4 +36,12 @@
 //
 // Limits counts the clicks of links that have a maximum, in a memory-mapped
 // file that survives a killed process.
+//
+// Reading order: index.go (what a look-up and a change are), view.go (what
+// readers get) and store.go with storelinks.go (what the writer does), then how
+// a link lies in memory: record.go, arena.go, region.go, table.go, targets.go
+// and targeting.go. How the index keeps up: follower.go, sources.go, reload.go,
+// misses.go and clock.go. How it outlives a process: snapshot.go with
+// snapshotblocks.go and snapshotload.go, snapshotter.go. Beside it: limits.go
+// and limits_shared.go.
 package links

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tributary/attribution"
+	"tributary/background"
 )
 
 // ErrMissed is what a Source returns, wrapped or as it is, from RoutesSince when
@@ -93,35 +94,24 @@ func Follow(x *Index, o FollowerOptions) *Follower {
 func (f *Follower) Run(ctx context.Context) {
 	defer f.snapshots.stop()
 	f.start()
-	changed, backoff := f.o.Changed, time.Duration(0)
-	for ctx.Err() == nil {
-		err := f.follow(ctx)
-		if ctx.Err() != nil {
-			return
+	pace := background.Pace{Every: f.o.Poll, Most: maxBackoff, Wake: f.o.Changed} // no news helps while the source is down
+	background.Repeat(ctx, pace, func(error) {}, func(ctx context.Context) (more bool, err error) {
+		if err = f.follow(ctx); ctx.Err() == nil {
+			f.followed(ctx, err)
 		}
-		f.report(err)
-		if f.loaded {
-			f.index.ready.Store(true)
-			f.snapshots.consider()
-		}
-		if err == nil {
-			f.repair(ctx)
-		}
-		wake, wait := changed, f.o.Poll
-		if err != nil {
-			backoff = min(max(2*backoff, f.o.Poll), maxBackoff)
-			wake, wait = nil, backoff // no news helps while the source is down
-		} else {
-			backoff = 0
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		case _, open := <-wake:
-			if !open {
-				changed = nil
-			}
-		}
+		return false, err
+	})
+}
+
+// followed is what comes after a look at the source.
+func (f *Follower) followed(ctx context.Context, err error) {
+	f.report(err)
+	if f.loaded {
+		f.index.ready.Store(true)
+		f.snapshots.consider()
+	}
+	if err == nil {
+		f.repair(ctx)
 	}
 }
 

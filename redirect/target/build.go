@@ -54,9 +54,8 @@ func (r *Resolver) build(destination []byte, req *Request, own bool) {
 		w.out = append(w.out, '=')
 		w.out = append(w.out, req.ClickID...)
 	}
-	for i := range req.Query.params {
-		p := &req.Query.params[i]
-		if p.forward && !says(p.name, clickParam) && !hasName(query, p.name) {
+	for p := range params(req.Query.raw) {
+		if ours(p.name) == noneOfOurs && !says(p.name, clickParam) && !hasName(query, p.name) {
 			w.forward(p.text, len(fragment))
 		}
 	}
@@ -92,24 +91,18 @@ func (w *writer) forward(text []byte, tail int) {
 
 // appendWithout appends a query as it is, without the parameters of a name.
 func (w *writer) appendWithout(query []byte, name string) {
-	for len(query) > 0 {
-		var text []byte
-		text, query, _ = bytes.Cut(query, []byte{'&'})
-		key, _, _ := bytes.Cut(text, []byte{'='})
-		if len(text) > 0 && !says(key, name) {
+	for p := range params(query) {
+		if !says(p.name, name) {
 			w.separate()
-			w.out = append(w.out, text...)
+			w.out = append(w.out, p.text...)
 		}
 	}
 }
 
 // hasName reports whether a query has a parameter that is called the same.
 func hasName(query, name []byte) bool {
-	for len(query) > 0 {
-		var text []byte
-		text, query, _ = bytes.Cut(query, []byte{'&'})
-		key, _, _ := bytes.Cut(text, []byte{'='})
-		if len(text) > 0 && sayTheSame(key, name) {
+	for p := range params(query) {
+		if sayTheSame(p.name, name) {
 			return true
 		}
 	}

@@ -1,29 +1,55 @@
 package target
 
-import "bytes"
-
-// The bounds of what is read out of a tracking URL's query.
-const (
-	maxParams   = 64  // parameters beyond are ignored and not forwarded
-	maxSubBytes = 256 // of a sub1…sub5, decoded
+import (
+	"bytes"
+	"iter"
 )
 
-// The parameters that are for the tracker and go no further.
-const (
-	overrideParam = "u"
-	testParam     = "_test"
-)
+// maxSubBytes bounds a sub1…sub5, decoded.
+const maxSubBytes = 256
 
 var subNames = [5]string{"sub1", "sub2", "sub3", "sub4", "sub5"}
 
-// A Query is the query of a tracking URL. It keeps its memory from one Parse to
-// the next; its texts are valid until then and as long as the bytes it was
-// parsed from.
+// The parameters that are for the tracker and go no further: sub1…sub5, by their
+// place in subNames, and these.
+const (
+	overrideParam = len(subNames) + iota // u
+	testParam                            // _test
+	noneOfOurs
+)
+
+// ours is which of the tracker's parameters a name is.
+func ours(name []byte) int {
+	if len(name) == 0 {
+		return noneOfOurs
+	}
+	switch name[0] {
+	case 's', 'u', '_', '%': // or else it is none, however it is spelt
+	default:
+		return noneOfOurs
+	}
+	for i, sub := range subNames {
+		if says(name, sub) {
+			return i
+		}
+	}
+	switch {
+	case says(name, "u"):
+		return overrideParam
+	case says(name, "_test"):
+		return testParam
+	}
+	return noneOfOurs
+}
+
+// A Query is the query of a tracking URL, of as many parameters as the request
+// line holds. It keeps its memory from one Parse to the next; its texts are valid
+// until then and as long as the bytes it was parsed from.
 type Query struct {
 	Test       bool // ?_test=1
 	PaidSearch bool // a parameter that only paid search adds
 
-	params   []param
+	raw      []byte
 	override []byte // u, decoded; nil when absent or empty
 	sub      [5][]byte
 	decoded  []byte // memory of override and sub
@@ -33,28 +59,32 @@ type Query struct {
 type param struct {
 	name, value []byte
 	text        []byte // both and what is between them
-	forward     bool
+}
+
+// params yields the parameters of a query; those that are empty are none.
+func params(query []byte) iter.Seq[param] {
+	return func(yield func(param) bool) {
+		for len(query) > 0 {
+			var p param
+			p.text, query, _ = bytes.Cut(query, []byte{'&'})
+			p.name, p.value, _ = bytes.Cut(p.text, []byte{'='})
+			if len(p.text) > 0 && !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // Parse reads a raw query, without its question mark. Of a parameter that is
 // for the tracker and comes twice, the first counts.
 func (q *Query) Parse(raw []byte) {
-	*q = Query{params: q.params[:0], decoded: q.decoded[:0]}
-	if len(raw) == 0 {
-		return
-	}
+	*q = Query{raw: raw, decoded: q.decoded[:0]}
 	if cap(q.decoded) < len(raw) {
 		q.decoded = make([]byte, 0, len(raw)) // texts point into it: it must not move
 	}
-	for len(raw) > 0 && len(q.params) < maxParams {
-		var text []byte
-		text, raw, _ = bytes.Cut(raw, []byte{'&'})
-		if len(text) == 0 {
-			continue
-		}
-		name, value, _ := bytes.Cut(text, []byte{'='})
-		q.PaidSearch = q.PaidSearch || len(value) > 0 && ofPaidSearch(name)
-		q.params = append(q.params, param{name: name, value: value, text: text, forward: !q.consume(name, value)})
+	for p := range params(raw) {
+		q.PaidSearch = q.PaidSearch || len(p.value) > 0 && ofPaidSearch(p.name)
+		q.consume(p.name, p.value)
 	}
 }
 
@@ -73,26 +103,20 @@ func ofPaidSearch(name []byte) bool {
 func (q *Query) Sub(i int) []byte { return q.sub[i] }
 
 // consume takes what is for the tracker.
-func (q *Query) consume(name, value []byte) bool {
-	if says(name, overrideParam) {
+func (q *Query) consume(name, value []byte) {
+	switch i := ours(name); i {
+	case noneOfOurs:
+	case overrideParam:
 		if q.override == nil && len(value) > 0 {
 			q.override = q.decode(value)
 		}
-		return true
-	}
-	if says(name, testParam) {
+	case testParam:
 		q.Test = q.Test || says(value, "1")
-		return true
-	}
-	for i, sub := range subNames {
-		if says(name, sub) {
-			if q.sub[i] == nil && len(value) > 0 {
-				q.sub[i] = cleanText(q.decode(value), maxSubBytes)
-			}
-			return true
+	default:
+		if q.sub[i] == nil && len(value) > 0 {
+			q.sub[i] = cleanText(q.decode(value), maxSubBytes)
 		}
 	}
-	return false
 }
 
 // decode returns what a value says, in q's own memory.
@@ -105,8 +129,7 @@ func (q *Query) decode(value []byte) []byte {
 // has reports whether the query has a parameter with a value; an empty value
 // stands for any.
 func (q *Query) has(name, value string) bool {
-	for i := range q.params {
-		p := &q.params[i]
+	for p := range params(q.raw) {
 		if says(p.name, name) && (value == "" || says(p.value, value)) {
 			return true
 		}

@@ -1,6 +1,26 @@
 package target
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
+
+// TestTheLastParametersCountToo has the tracker's own parameters behind many others.
+func TestTheLastParametersCountToo(t *testing.T) {
+	var r Resolver
+	others := strings.Repeat("p=1&", 500)
+	request := testRequest(others + "utm_source=last&_test=1&sub1=one&sub5=five&gclid=x")
+	target := r.Resolve(testLink(), request)
+	if !request.Query.Test || !request.Query.PaidSearch || string(target.Sub[0]) != "one" || string(target.Sub[4]) != "five" {
+		t.Errorf("test %v, paid search %v, subs %q", request.Query.Test, request.Query.PaidSearch, target.Sub)
+	}
+	if url := string(target.URL); strings.Count(url, "&p=1") != 500 || !strings.HasSuffix(url, "&utm_source=last&gclid=x") {
+		t.Errorf("forwarded %s", url)
+	}
+	if target := resolve(&r, testLink(), others+"u=https://shop.example/over"); !strings.HasPrefix(string(target.URL), "https://shop.example/over?tcid=CLICK&p=1") {
+		t.Errorf("the last parameter overrides nothing: %.80s", target.URL)
+	}
+}
 
 func TestPaidSearchIsNoted(t *testing.T) {
 	var q Query

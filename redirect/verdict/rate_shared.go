@@ -19,7 +19,9 @@ const (
 	rateExchangeKeys     = 1024 // those with news, and of them those with the most hits
 	rateExchangeShare    = 32   // of the limit: a key with a smaller share of it is nobody else's business
 	maxRateExchangeEvery = time.Second
-	minRateExchangeEvery = 250 * time.Millisecond
+
+	// MinRateExchangeEvery is the least time between two exchanges.
+	MinRateExchangeEvery = 250 * time.Millisecond
 )
 
 // rateExchange is what is asked of a Tally, used again for the next exchange.
@@ -30,10 +32,10 @@ type rateExchange struct {
 }
 
 // ExchangeEvery is the time between two exchanges: a second, less for windows of
-// few seconds.
+// few seconds, but MinRateExchangeEvery.
 func (w *RateWindow) ExchangeEvery() time.Duration {
 	quarter := time.Duration(w.limit.WindowMs) * time.Millisecond / 4
-	return min(max(quarter, minRateExchangeEvery), maxRateExchangeEvery)
+	return min(max(quarter, MinRateExchangeEvery), maxRateExchangeEvery)
 }
 
 // Exchange tells other trackers which keys made many hits here, and learns how

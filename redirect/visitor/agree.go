@@ -26,12 +26,7 @@ const agreeAhead = 60 * 60 * 1000
 // Redis lost what was agreed on, and a new tracker was faster than those who knew). It is to be called again and again; as long as it
 // fails, the salts stay this tracker's own. Calls do not overlap.
 func (s *Salts) Agree(ctx context.Context, with Agreement, nowMs int64) error {
-	s.turning.Lock()
-	err := s.turn(nowMs / dayMs)
-	s.turning.Unlock()
-	if err != nil {
-		return err
-	}
+	_ = s.Turn(nowMs) // salts that cannot be written are in use all the same; who calls Turn by itself tells
 	was := s.current.Load()
 	today, err := agreed(ctx, with, was.day, was.today)
 	if err != nil {
@@ -81,8 +76,8 @@ func agreed(ctx context.Context, with Agreement, day int64, offer salt) (salt, e
 	return salt(text), nil
 }
 
-// change puts salts that differ from those in use into use, unless the day turned
-// meanwhile.
+// change puts salts that differ from those in use into use, unless others came into
+// use meanwhile: then the next Agree does.
 func (s *Salts) change(was *saltDay, edit func(*saltDay)) error {
 	s.turning.Lock()
 	defer s.turning.Unlock()

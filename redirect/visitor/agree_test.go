@@ -3,10 +3,12 @@ package visitor
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -74,6 +76,33 @@ func TestTrackersUseTheSameSalts(t *testing.T) {
 	}
 	if err := a.Agree(context.Background(), with, 20_001*dayMs); !errors.Is(err, errAway) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAgreedSaltsAreForgottenWhereNobodyClicks has trackers that agree, on disk too:
+// the salt that was another's before, and the day's, each when its time is over.
+func TestAgreedSaltsAreForgottenWhereNobodyClicks(t *testing.T) {
+	with := &table{salts: map[int64][]byte{}}
+	path := filepath.Join(t.TempDir(), "salts")
+	agree(t, open(t, filepath.Join(t.TempDir(), "other"), noon), with, noon)
+	s := open(t, path, noon)
+	own := s.secret()
+	agree(t, s, with, noon)
+	agreed := s.secret()
+	if own == agreed || !strings.Contains(onDisk(t, path), own) {
+		t.Fatal("the tracker did not take over the other's salt, or forgot its own at once")
+	}
+	agree(t, s, with, noon+Window+lateMs)
+	if strings.Contains(onDisk(t, path), own) {
+		t.Error("the tracker's own salt is kept a window after it was replaced")
+	}
+	agree(t, s, with, midnight-agreeAhead)
+	with.away = true
+	if err := s.Turn(midnight + Window + lateMs); err != nil || len(s.current.Load().earlier) > 0 || strings.Contains(onDisk(t, path), agreed) {
+		t.Errorf("the salt of the day is kept while Redis is away: %v", err)
+	}
+	if tomorrow := base64.StdEncoding.EncodeToString(with.salts[20_001]); s.secret() != tomorrow {
+		t.Error("a tracker that turned late did not turn to the salt agreed on")
 	}
 }
 

@@ -22,6 +22,10 @@ const Window = 30 * 60 * 1000
 
 const dayMs = 24 * 60 * 60 * 1000
 
+// lateMs is how much longer a salt is kept than it matches, for a hit that read its
+// clock just before.
+const lateMs = 10 * 1000
+
 // A salt is the secret of one day.
 type salt [32]byte
 
@@ -30,7 +34,9 @@ type salt [32]byte
 type Salts struct {
 	path    string
 	current atomic.Pointer[saltDay]
-	turning sync.Mutex
+
+	turning   sync.Mutex
+	unwritten bool // what is in use is not on disk
 }
 
 // saltDay is the salts in use on one day; immutable.
@@ -60,18 +66,33 @@ type earlierFile struct {
 	UntilMs int64  `json:"until_ms"`
 }
 
-// OpenSalts reads the salts kept at path, or begins new ones there.
+// OpenSalts reads the salts kept at path, or begins new ones there. Those that match
+// no more are forgotten, on disk too.
 func OpenSalts(path string, nowMs int64) (*Salts, error) {
+	if err := removeUnfinished(path); err != nil {
+		return nil, err
+	}
 	s := &Salts{path: path}
 	kept, err := readSalts(path)
 	if err != nil {
 		return nil, err
 	}
 	s.current.Store(kept)
-	if err := s.turn(nowMs / dayMs); err != nil {
+	if err := s.Turn(nowMs); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Remove forgets the salts kept at path, where nothing is clicked any more.
+func Remove(path string) error {
+	if err := removeUnfinished(path); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forget the visitor salts: %w", err)
+	}
+	return nil
 }
 
 // Visitor is a shopper's keyed hash under today's salt and, in the first window
@@ -87,7 +108,7 @@ func (s *Salts) Visitor(scratch []byte, nowMs int64, addr netip.Addr, userAgent 
 		// a shopper does not wait for the disk.
 		go func() {
 			defer s.turning.Unlock()
-			_ = s.turn(nowMs / dayMs)
+			_ = s.turn(nowMs) // what is not on disk is written by the next Turn
 		}()
 	}
 	raw := addr.As16()
@@ -114,45 +135,57 @@ func hash(data []byte) uint64 {
 	return max(1, binary.BigEndian.Uint64(digest[:8]))
 }
 
-// MoveTo turns to the day of a time at once, be it an earlier day: the clock of a
-// rehearsal was moved.
-func (s *Salts) MoveTo(nowMs int64) error {
+// Turn turns to the day of a time, forgets salts that match no more, and writes what
+// could not be written before. It is to be called again and again, at least once a
+// minute, so that salts go also where nobody clicks.
+//
+// An earlier day is turned to when the clock was set back by more than a window.
+func (s *Salts) Turn(nowMs int64) error {
 	s.turning.Lock()
 	defer s.turning.Unlock()
-	if day := nowMs / dayMs; day < s.current.Load().day {
-		return s.begin(day)
+	if old := s.current.Load(); old != nil && nowMs+Window < old.day*dayMs {
+		return s.begin(nowMs)
 	}
-	return s.turn(nowMs / dayMs)
+	return s.turn(nowMs)
 }
 
-// turn moves on to a day that is later than the present one.
-func (s *Salts) turn(day int64) error {
-	if old := s.current.Load(); old != nil && old.day >= day {
-		return nil
+// turn is Turn for a clock that goes forward.
+func (s *Salts) turn(nowMs int64) error {
+	old := s.current.Load()
+	if old == nil || old.day < nowMs/dayMs {
+		return s.begin(nowMs)
 	}
-	return s.begin(day)
+	if earlier := still(old.earlier, nowMs-lateMs); len(earlier) < len(old.earlier) {
+		next := *old
+		next.earlier = earlier
+		return s.use(&next)
+	}
+	if s.unwritten {
+		return s.use(old)
+	}
+	return nil
 }
 
 // begin begins a day: its salt is drawn, or the one trackers agreed on is taken,
-// those that still match are kept, others forgotten. A salt that cannot be written
-// is used all the same: what is at stake is a visitor counted twice after a restart.
-func (s *Salts) begin(day int64) error {
-	old := s.current.Load()
+// those that still match are kept, others forgotten.
+func (s *Salts) begin(nowMs int64) error {
+	old, day := s.current.Load(), nowMs/dayMs
 	next := &saltDay{day: day}
+	rand.Read(next.today[:]) // never fails: the runtime ends the process instead
 	if old != nil && old.day == day-1 {
-		next.earlier = append(still(old.earlier, day*dayMs), earlierSalt{old.today, day*dayMs + Window})
-	}
-	if next.earlier != nil && old.next != nil {
-		next.today = *old.next
-	} else if _, err := rand.Read(next.today[:]); err != nil {
-		return fmt.Errorf("draw the visitor salt: %w", err)
+		if old.next != nil {
+			next.today = *old.next
+		}
+		next.earlier = still(append(slices.Clone(old.earlier), earlierSalt{old.today, day*dayMs + Window}), nowMs-lateMs)
 	}
 	return s.use(next)
 }
 
-// use puts salts on disk and into use.
+// use puts salts on disk and into use. Salts that cannot be written are used all the
+// same: what is at stake is a visitor counted twice after a restart.
 func (s *Salts) use(day *saltDay) error {
 	err := writeSalts(s.path, day)
+	s.unwritten = err != nil
 	s.current.Store(day)
 	return err
 }
@@ -205,9 +238,14 @@ func writeSalts(path string, day *saltDay) error {
 	return nil
 }
 
-// replaceFile puts content at path in one step, on disk before it returns.
+// unfinished are the names that files have until they are whole.
+const unfinished = ".salts-*"
+
+// replaceFile puts content at path in one step, on disk before it returns, so that
+// what was there before does not come back.
 func replaceFile(path string, content []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".salts-*")
+	dir := filepath.Dir(path)
+	temporary, err := os.CreateTemp(dir, unfinished) // made with mode 0600
 	if err != nil {
 		return err
 	}
@@ -217,5 +255,28 @@ func replaceFile(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(temporary.Name(), path)
+	if err := os.Rename(temporary.Name(), path); err != nil {
+		return err
+	}
+	names, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(names.Sync(), names.Close())
+}
+
+// removeUnfinished removes what a process left that ended while it wrote: there are
+// salts in it.
+func removeUnfinished(path string) error {
+	dir := filepath.Dir(path)
+	left, err := fs.Glob(os.DirFS(dir), unfinished)
+	if err != nil {
+		return fmt.Errorf("look for unfinished visitor salts: %w", err)
+	}
+	for _, name := range left {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("remove unfinished visitor salts: %w", err)
+		}
+	}
+	return nil
 }

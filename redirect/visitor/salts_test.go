@@ -1,6 +1,7 @@
 package visitor
 
 import (
+	"encoding/base64"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -58,7 +59,6 @@ func TestYesterdaysSaltMatchesForOneWindow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "salts")
 	s := open(t, path, noon)
 	before, _ := s.of(noon, "203.0.113.7", "Chrome", "adv_1")
-	midnight := int64(20_001 * dayMs)
 	if hash, _ := s.of(midnight, "203.0.113.7", "Chrome", "adv_1"); hash != before {
 		t.Error("the first click of a day waited for its salt")
 	}
@@ -106,6 +106,142 @@ func TestSaltsOnDiskArePrivateAndForgotten(t *testing.T) {
 	}
 }
 
+// onDisk is everything that lies where salts are kept.
+func onDisk(t *testing.T, path string) string {
+	t.Helper()
+	var all strings.Builder
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(filepath.Dir(path), entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(content)
+	}
+	return all.String()
+}
+
+// secret is today's salt as files have it.
+func (s *Salts) secret() string {
+	today := s.current.Load().today
+	return base64.StdEncoding.EncodeToString(today[:])
+}
+
+const midnight = 20_001 * dayMs
+
+// TestSaltsAreForgottenWhereNobodyClicks has the traffic of a node end at noon.
+func TestSaltsAreForgottenWhereNobodyClicks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "salts")
+	s := open(t, path, noon)
+	first := s.secret()
+	turn := func(nowMs int64) {
+		t.Helper()
+		if err := s.Turn(nowMs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	turn(midnight - 1)
+	if s.secret() != first {
+		t.Error("the salt changed within its day")
+	}
+	before, _ := s.of(midnight-1, "203.0.113.7", "Chrome", "adv_1")
+	turn(midnight + 1)
+	if s.secret() == first || !strings.Contains(onDisk(t, path), first) {
+		t.Error("the day began without a new salt, or without yesterday's")
+	}
+	for _, late := range []int64{0, lateMs - 1} { // hits that read their clock before come last
+		turn(midnight + Window + late)
+		if _, yesterday := s.of(midnight+Window-1, "203.0.113.7", "Chrome", "adv_1"); yesterday != before {
+			t.Error("yesterday's salt is forgotten while a hit may need it")
+		}
+	}
+	turn(midnight + Window + lateMs)
+	if len(s.current.Load().earlier) > 0 || strings.Contains(onDisk(t, path), first) {
+		t.Error("yesterday's salt is kept though nothing needs it")
+	}
+	second := s.secret()
+	turn(midnight + 5*dayMs)
+	if len(s.current.Load().earlier) > 0 || strings.Contains(onDisk(t, path), second) {
+		t.Error("a salt several days old is kept")
+	}
+}
+
+// TestRestartForgets has a process end at every point, and start again once its
+// salts' time is over.
+func TestRestartForgets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "salts")
+	s := open(t, path, noon)
+	first := s.secret()
+	left := filepath.Join(filepath.Dir(path), ".salts-123")
+	if err := os.WriteFile(left, []byte(first), 0o600); err != nil { // it ended while it wrote
+		t.Fatal(err)
+	}
+	if s = open(t, path, midnight+Window-1); !strings.Contains(onDisk(t, path), first) {
+		t.Error("a restart forgot what a hit may need")
+	}
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("what was not finished is there still: %v", err)
+	}
+	second := s.secret()
+	if s = open(t, path, midnight+Window+lateMs); s.secret() != second || strings.Contains(onDisk(t, path), first) {
+		t.Error("a restart within the day did not keep today's salt alone")
+	}
+	if open(t, path, midnight+dayMs+Window+lateMs); strings.Contains(onDisk(t, path), second) {
+		t.Error("a restart after the window keeps the salt of the day before")
+	}
+	if err := Remove(path); err != nil || onDisk(t, path) != "" {
+		t.Errorf("salts that were removed are there: %v", err)
+	}
+	if err := Remove(path); err != nil {
+		t.Errorf("nothing is there to be removed: %v", err)
+	}
+}
+
+func TestSaltsThatCouldNotBeWrittenAreWrittenLater(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "salts")
+	s := open(t, path, noon)
+	first := s.secret()
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Turn(midnight + Window + lateMs); err == nil {
+			t.Error("nobody is told that salts cannot be written")
+		}
+	}
+	if s.secret() == first {
+		t.Error("the old salt is in use because the new one cannot be written")
+	}
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Turn(midnight + Window + lateMs + 1); err != nil {
+		t.Fatal(err)
+	}
+	if kept := onDisk(t, path); strings.Contains(kept, first) || !strings.Contains(kept, s.secret()) {
+		t.Error("what is on disk is not what is in use")
+	}
+}
+
+func TestClockThatWasSetBackTurnsBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "salts")
+	s := open(t, path, noon+400*dayMs) // a clock that was wrong for a moment
+	wrong := s.secret()
+	if err := s.Turn(noon + 400*dayMs - dayMs/2 - Window); err != nil || s.secret() != wrong {
+		t.Errorf("a clock that was set back a little changed the salt: %v", err)
+	}
+	if err := s.Turn(noon); err != nil || s.secret() == wrong || s.current.Load().day != 20_000 || strings.Contains(onDisk(t, path), wrong) {
+		t.Errorf("the salt of a day to come stays for a year: %v", err)
+	}
+}
+
 func TestDamagedSaltsAreRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "salts")
 	if err := os.WriteFile(path, []byte(`{"day":1`), 0o600); err != nil {
@@ -144,7 +280,7 @@ func TestMovedClockTurnsAtOnce(t *testing.T) {
 	first, _ := s.of(noon, "203.0.113.7", "Chrome", "adv_1")
 	for _, days := range []int64{30, -300} {
 		moved := noon + days*dayMs
-		if err := s.MoveTo(moved); err != nil {
+		if err := s.Turn(moved); err != nil {
 			t.Fatal(err)
 		}
 		once, _ := s.of(moved, "203.0.113.7", "Chrome", "adv_1")

@@ -20,4 +20,9 @@
 // [DB.Write] and [DB.View] put their transaction into the context they hand on.
 // A Write inside a Write joins it as a savepoint, and a read inside a Write sees
 // what was written, so calls compose without passing transactions around.
+//
+// Reading order: open.go and postgres.go (the two databases), queries.go (named
+// queries and how they are filtered), tx.go (reading and writing),
+// unavailable.go (which errors pass by themselves), migrate.go, lease.go (who
+// does what runs by the clock), snapshot.go and move.go (all of it, elsewhere).
 package database

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"tributary/background"
 )
 
 // The times of a lease. A holder that dies is followed within leaseStale and two
@@ -60,19 +62,7 @@ func (l *Lease) Run(ctx context.Context, failed func(error)) {
 	if !l.db.Shared() || l.db.Await(ctx) != nil {
 		return
 	}
-	said := ""
-	for ctx.Err() == nil {
-		if err := l.step(ctx); err == nil {
-			said = ""
-		} else if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			failed(err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(leaseInterval):
-		}
-	}
+	background.Repeat(ctx, background.Pace{Every: leaseInterval}, failed, func(ctx context.Context) (more bool, err error) { return false, l.step(ctx) })
 	if l.Held() {
 		l.trust(time.Time{})
 		_, _ = l.exec(context.WithoutCancel(ctx), "lease.give_up", time.Now().UnixMilli(), l.name, l.term) // if not, others wait until it is stale

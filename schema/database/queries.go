@@ -16,6 +16,23 @@ var queryFiles embed.FS
 // missing, nil or "" is not given.
 type Given map[string]any
 
+// Narrow leaves the first name that is given to find rows by its index, and has the
+// others only tested ("also_").
+func (g Given) Narrow(names ...string) {
+	found := false
+	for _, name := range names {
+		value := g[name]
+		if value == nil || value == "" {
+			continue
+		}
+		if found {
+			g["also_"+name] = value
+			delete(g, name)
+		}
+		found = true
+	}
+}
+
 // A querySet holds every named query. A query file is a sequence of
 //
 //	-- name: link.by_id

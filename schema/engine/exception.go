@@ -26,7 +26,6 @@ const (
 	codeQueryTooLarge   = 223
 	codeReadOnly        = 164
 	codeTooManyQueries  = 202
-	codeMemoryLimit     = 241
 	codeUnknown         = 1002
 )
 

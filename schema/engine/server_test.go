@@ -334,6 +334,7 @@ func testStatements(t *testing.T, e *Engine) {
 
 func testMemoryPerQuery(t *testing.T, e *Engine) {
 	ctx := clickhouse.Context(testContext(t), clickhouse.WithSettings(clickhouse.Settings{"max_memory_usage": 50 << 20, "max_bytes_before_external_group_by": 0}))
+	const codeMemoryLimit = 241
 	var failed *clickhouse.Exception
 	err := connect(t, e).Exec(ctx, "SELECT groupArray(number) FROM numbers(100000000)")
 	if !errors.As(err, &failed) || failed.Code != codeMemoryLimit {

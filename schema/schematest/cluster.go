@@ -63,10 +63,17 @@ func Cluster(t testing.TB) driver.Conn {
 // EmptyCluster returns a client of a fresh database on two shards, without tables.
 func EmptyCluster(t testing.TB) driver.Conn {
 	t.Helper()
-	return openCluster(t, Engine(t), fresh(t))
+	return Replicas(t, func(string) {})
 }
 
-func openCluster(t testing.TB, e *engine.Engine, database string) driver.Conn {
+// Replicas is EmptyCluster with replicas that may be behind: caughtUp is told each table
+// of the servers whose replicas are waited for, before whoever waits goes on.
+func Replicas(t testing.TB, caughtUp func(table string)) driver.Conn {
+	t.Helper()
+	return openCluster(t, Engine(t), fresh(t), caughtUp)
+}
+
+func openCluster(t testing.TB, e *engine.Engine, database string, caughtUp func(table string)) driver.Conn {
 	t.Helper()
 	var filters []string
 	for _, table := range shardedTables {
@@ -82,13 +89,14 @@ func openCluster(t testing.TB, e *engine.Engine, database string) driver.Conn {
 		t.Cleanup(func() { conn.Close() })
 		return conn
 	}
-	return schema.InCluster(withoutKeeper{connect(divided), connect(schema.ClusterSettings())}, clusterName)
+	return schema.InCluster(withoutKeeper{connect(divided), connect(schema.ClusterSettings()), caughtUp}, clusterName)
 }
 
 // withoutKeeper runs the statements of a cluster where there is no Keeper.
 type withoutKeeper struct {
 	driver.Conn
-	whole driver.Conn // to the shards as they are, not divided by a filter
+	whole    driver.Conn // to the shards as they are, not divided by a filter
+	caughtUp func(table string)
 }
 
 var (
@@ -100,10 +108,11 @@ var (
 // Exec implements driver.Conn. Tables that are whole on every server remember tokens as
 // one server does; those of shards cannot, which are one table here.
 func (c withoutKeeper) Exec(ctx context.Context, query string, args ...any) error {
-	if strings.HasPrefix(query, "SYSTEM SYNC REPLICA") {
+	query = onCluster.ReplaceAllString(query, "")
+	if table, waits := strings.CutPrefix(query, "SYSTEM SYNC REPLICA "); waits {
+		c.caughtUp(table)
 		return nil
 	}
-	query = onCluster.ReplaceAllString(query, "")
 	if strings.Contains(query, "/everywhere/") {
 		query = window.ReplaceAllString(query, "non_${0}")
 	}

@@ -45,14 +45,16 @@
 		return (text || '').split('.').filter(function (id) { return /^[\w-]{20,64}$/.test(id); });
 	}
 	function cookie() {
-		return (d.cookie.match('(?:^|; )' + store + '=([^;]*)') || [])[1];
+		return (attempt(function () { return d.cookie.match('(?:^|; )' + store + '=([^;]*)'); }) || [])[1];
 	}
 	function setCookie(text, days) {
 		var labels = location.hostname.split('.'), i = labels.length;
 		// The widest domain a browser takes covers all of the shop's hosts.
 		while (i--) {
-			d.cookie = store + '=' + text + ';path=/;max-age=' + days * 86400 + ';samesite=lax'
-				+ (location.protocol == 'https:' ? ';secure' : '') + (i ? ';domain=' + labels.slice(i - 1).join('.') : '');
+			attempt(function () {
+				d.cookie = store + '=' + text + ';path=/;max-age=' + days * 86400 + ';samesite=lax'
+					+ (location.protocol == 'https:' ? ';secure' : '') + (i ? ';domain=' + labels.slice(i - 1).join('.') : '');
+			});
 			if (text ? cookie() == text : 0) return;
 		}
 	}

@@ -105,6 +105,15 @@ async function shopper(prepare) {
   await t.page.evaluate(() => tributary('track', 'sale', { order_id: 'requested' }));
 }
 
+{ // A sandboxed frame: it has no origin, and whatever looks at its cookies throws.
+  const s = await shopper();
+  await s.page.goto(shop + '/framing');
+  const frame = s.page.frames()[1];
+  await frame.waitForFunction(() => window.tributary && window.tributary.on);
+  assert.match(await frame.evaluate(() => { try { return document.cookie; } catch (error) { return error.name; } }), /SecurityError/);
+  await frame.evaluate(() => tributary('track', 'sale', { order_id: 'framed' }));
+}
+
 console.log('done');
 process.stdin.resume();
 await new Promise((resolve) => process.stdin.on('end', resolve));

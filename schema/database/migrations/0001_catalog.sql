@@ -59,6 +59,8 @@ CREATE TABLE campaigns (
   budget_minor             BIGINT, -- NULL: none
   budget_mode              TEXT NOT NULL DEFAULT '',
   committed_minor          BIGINT NOT NULL DEFAULT 0,
+  told_percent             BIGINT NOT NULL DEFAULT 0, -- the ledger's: the highest part of a budget that was told of,
+  told_of_minor            BIGINT NOT NULL DEFAULT 0, -- and that budget
   max_creator_payout_minor BIGINT, -- NULL: none
   margin_millionths        BIGINT NOT NULL,
   agency_margin_millionths BIGINT NOT NULL,

@@ -23,6 +23,7 @@ CREATE TABLE conversions (
   fields          TEXT NOT NULL, -- as reported, JSON
   trace           TEXT NOT NULL, -- how it was decided, JSON
   refunded_minor  BIGINT NOT NULL DEFAULT 0,
+  refunded_part   TEXT NOT NULL DEFAULT '0', -- of payouts, such as 1/3: articles take their part of what all articles cost
   upgraded_at_ms  BIGINT NOT NULL DEFAULT 0, -- when a signed report superseded an unsigned one
   updated_at_ms   BIGINT NOT NULL
 );
@@ -119,6 +120,7 @@ CREATE TABLE customers (
   advertiser_id TEXT NOT NULL,
   customer      TEXT NOT NULL,
   first_sale_ms BIGINT NOT NULL, -- the earliest event time of its sales
+  first_sale    BIGINT NOT NULL, -- the number of that sale's conversion
   PRIMARY KEY (advertiser_id, customer)
 );
 
@@ -187,6 +189,7 @@ CREATE TABLE refunds (
   advertiser_id TEXT NOT NULL,
   refund_id     TEXT NOT NULL,
   conversion_id TEXT NOT NULL,
+  named         TEXT NOT NULL, -- what it says it takes: the amount, articles (a digest) or the whole
   amount_minor  BIGINT NOT NULL,
   currency      TEXT NOT NULL,
   reason        TEXT NOT NULL,
@@ -237,11 +240,12 @@ CREATE TABLE click_bookings (
 
 -- What of a post's metrics was booked already; each grows and never shrinks below what was approved.
 CREATE TABLE post_bookings (
-  post_id   TEXT NOT NULL,
-  metric    TEXT NOT NULL,
-  quantity  BIGINT NOT NULL,
-  action_id TEXT NOT NULL,
-  at_ms     BIGINT NOT NULL,
+  post_id     TEXT NOT NULL,
+  metric      TEXT NOT NULL,
+  quantity    BIGINT NOT NULL,
+  worth_minor BIGINT NOT NULL, -- what the last action was measured at; a person may have adjusted it since
+  action_id   TEXT NOT NULL, -- the last
+  at_ms       BIGINT NOT NULL,
   PRIMARY KEY (post_id, metric)
 );
 

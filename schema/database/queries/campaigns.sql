@@ -56,27 +56,11 @@ ORDER BY c.id DESC
 -- name: campaign.insert_terms
 INSERT INTO campaign_terms (campaign_id, version, valid_from_ms, terms) VALUES ($1, $2, $3, $4)
 
--- name: campaign.terms_at
-SELECT version, terms FROM campaign_terms WHERE campaign_id = $1 AND valid_from_ms <= $2 ORDER BY version DESC LIMIT 1
-
--- name: campaign.first_terms
-SELECT version, terms FROM campaign_terms WHERE campaign_id = $1 ORDER BY version LIMIT 1
-
 -- name: campaign.insert_event
 INSERT INTO campaign_events (campaign_id, number, at_ms, event, approved, paused, closed, starts_at_ms, ends_at_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
--- name: campaign.event_at
-SELECT approved, paused, closed, starts_at_ms, ends_at_ms FROM campaign_events
-WHERE campaign_id = $1 AND at_ms <= $2
-ORDER BY number DESC LIMIT 1
-
--- name: campaign.first_event
-SELECT approved, paused, closed, starts_at_ms, ends_at_ms FROM campaign_events
-WHERE campaign_id = $1
-ORDER BY number LIMIT 1
-
 -- name: campaign.starting
-SELECT id, advertiser_id, fields, starts_at_ms, ends_at_ms FROM campaigns
+SELECT id, starts_at_ms FROM campaigns
 WHERE starts_at_ms >= $1 AND starts_at_ms < $2 AND approved_at_ms > 0 AND paused_at_ms = 0 AND closed_at_ms = 0 AND archived_at_ms = 0
-ORDER BY starts_at_ms, id LIMIT $3
+ORDER BY starts_at_ms, id

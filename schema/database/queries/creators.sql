@@ -28,7 +28,3 @@ WHERE r.archived_at_ms = 0
   AND r.search LIKE $q ESCAPE '\' -- when given
 ORDER BY r.id DESC
 LIMIT $limit
-
--- name: creator.after
-SELECT id, created_at_ms, updated_at_ms, archived_at_ms, fields FROM creators
-WHERE id > $1 AND archived_at_ms = 0 ORDER BY id LIMIT $2

@@ -154,12 +154,12 @@ LIMIT $limit
 
 -- name: ledger.conversion
 SELECT number, id, advertiser_id, event, order_id, amount_minor, currency, customer, source, signed, attributed, reason,
-  event_time_ms, received_at_ms, fields, trace, refunded_minor, upgraded_at_ms, updated_at_ms
+  event_time_ms, received_at_ms, fields, trace, refunded_minor, refunded_part, upgraded_at_ms, updated_at_ms
 FROM conversions WHERE id = $1
 
 -- name: ledger.conversion_list
 SELECT number, id, advertiser_id, event, order_id, amount_minor, currency, customer, source, signed, attributed, reason,
-  event_time_ms, received_at_ms, fields, trace, refunded_minor, upgraded_at_ms, updated_at_ms
+  event_time_ms, received_at_ms, fields, trace, refunded_minor, refunded_part, upgraded_at_ms, updated_at_ms
 FROM conversions WHERE number > 0
   AND order_id = $order_id -- when given
   AND advertiser_id = $advertiser_id -- when given
@@ -178,7 +178,7 @@ LIMIT $limit
 
 -- name: ledger.conversion_list_oldest
 SELECT number, id, advertiser_id, event, order_id, amount_minor, currency, customer, source, signed, attributed, reason,
-  event_time_ms, received_at_ms, fields, trace, refunded_minor, upgraded_at_ms, updated_at_ms
+  event_time_ms, received_at_ms, fields, trace, refunded_minor, refunded_part, upgraded_at_ms, updated_at_ms
 FROM conversions WHERE number > 0
   AND order_id = $order_id -- when given
   AND advertiser_id = $advertiser_id -- when given

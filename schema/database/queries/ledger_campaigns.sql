@@ -1,5 +1,6 @@
 -- name: ledger.campaign_money
-SELECT budget_minor, budget_mode, committed_minor, over_budget, max_creator_payout_minor, margin_millionths, agency_margin_millionths
+SELECT budget_minor, budget_mode, committed_minor, over_budget, max_creator_payout_minor, margin_millionths, agency_margin_millionths,
+  told_percent, told_of_minor
 FROM campaigns WHERE id = $1
 
 -- name: ledger.agency_margin
@@ -7,6 +8,9 @@ SELECT agency_margin_millionths FROM campaigns WHERE id = $1
 
 -- name: ledger.keep_committed
 UPDATE campaigns SET committed_minor = $2 WHERE id = $1
+
+-- name: ledger.keep_told
+UPDATE campaigns SET told_percent = $2, told_of_minor = $3 WHERE id = $1
 
 -- name: ledger.keep_over_budget
 UPDATE campaigns SET over_budget = $2, changed = $3 WHERE id = $1

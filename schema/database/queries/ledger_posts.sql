@@ -15,11 +15,12 @@ SELECT followers FROM post_snapshots WHERE post_id = $1 AND followers > 0
 ORDER BY CASE WHEN at_ms <= $2 THEN 0 ELSE 1 END, CASE WHEN at_ms <= $2 THEN -at_ms ELSE at_ms END LIMIT 1
 
 -- name: ledger.post_booking
-SELECT quantity, action_id FROM post_bookings WHERE post_id = $1 AND metric = $2
+SELECT quantity, worth_minor, action_id FROM post_bookings WHERE post_id = $1 AND metric = $2
 
 -- name: ledger.keep_post_booking
-INSERT INTO post_bookings (post_id, metric, quantity, action_id, at_ms) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (post_id, metric) DO UPDATE SET quantity = excluded.quantity, action_id = excluded.action_id, at_ms = excluded.at_ms
+INSERT INTO post_bookings (post_id, metric, quantity, worth_minor, action_id, at_ms) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (post_id, metric) DO UPDATE SET quantity = excluded.quantity, worth_minor = excluded.worth_minor, action_id = excluded.action_id,
+  at_ms = excluded.at_ms
 
 -- name: ledger.post_actions
 SELECT number, id, conversion_id, advertiser_id, campaign_id, creator_id, task_id, link_id, post_id, code_id, code, platform, event,

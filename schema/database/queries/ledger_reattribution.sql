@@ -3,7 +3,7 @@ SELECT COUNT(*) FROM (SELECT 1 FROM conversions WHERE advertiser_id = $1 AND eve
 
 -- name: ledger.to_reattribute
 SELECT number, id, advertiser_id, event, order_id, amount_minor, currency, customer, source, signed, attributed, reason,
-  event_time_ms, received_at_ms, fields, trace, refunded_minor, upgraded_at_ms, updated_at_ms
+  event_time_ms, received_at_ms, fields, trace, refunded_minor, refunded_part, upgraded_at_ms, updated_at_ms
 FROM conversions WHERE advertiser_id = $1 AND event_time_ms >= $2 AND event_time_ms < $3 AND number > $4
 ORDER BY number LIMIT $5
 
@@ -17,4 +17,5 @@ SELECT log, through FROM settled WHERE log >= $1 AND log < $2
 SELECT id, currency FROM campaigns WHERE advertiser_id = $1
 
 -- name: ledger.bought_before
-SELECT COUNT(*) FROM customers WHERE advertiser_id = $1 AND customer = $2 AND first_sale_ms < $3
+-- Whether the customer had bought by then: an order is not before itself.
+SELECT COUNT(*) FROM customers WHERE advertiser_id = $1 AND customer = $2 AND first_sale_ms <= $3 AND first_sale <> $4

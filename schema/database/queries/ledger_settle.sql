@@ -16,15 +16,15 @@ ON CONFLICT DO NOTHING
 
 -- name: ledger.upgrade_conversion
 UPDATE conversions SET amount_minor = $2, currency = $3, customer = $4, source = $5, signed = 1, fields = $6, refunded_minor = $7,
-  upgraded_at_ms = $8, updated_at_ms = $8
+  refunded_part = $8, upgraded_at_ms = $9, updated_at_ms = $9
 WHERE number = $1
 
 -- name: ledger.refund_conversion
-UPDATE conversions SET refunded_minor = $2, updated_at_ms = $3 WHERE number = $1
+UPDATE conversions SET refunded_minor = $2, refunded_part = $3, updated_at_ms = $4 WHERE number = $1
 
 -- name: ledger.conversion_of_order
 SELECT number, id, advertiser_id, event, order_id, amount_minor, currency, customer, source, signed, attributed, reason,
-  event_time_ms, received_at_ms, fields, trace, refunded_minor, upgraded_at_ms, updated_at_ms
+  event_time_ms, received_at_ms, fields, trace, refunded_minor, refunded_part, upgraded_at_ms, updated_at_ms
 FROM conversions WHERE order_id = $1 AND advertiser_id = $2 AND event = $3
 
 -- name: ledger.customer
@@ -36,21 +36,20 @@ SELECT '', first_sale_ms FROM customers WHERE advertiser_id = $1 AND customer = 
 INSERT INTO customer_touches (advertiser_id, customer, click_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 
 -- name: ledger.keep_sale
-INSERT INTO customers (advertiser_id, customer, first_sale_ms) VALUES ($1, $2, $3)
-ON CONFLICT (advertiser_id, customer) DO UPDATE SET first_sale_ms = excluded.first_sale_ms
+INSERT INTO customers (advertiser_id, customer, first_sale_ms, first_sale) VALUES ($1, $2, $3, $4)
+ON CONFLICT (advertiser_id, customer) DO UPDATE SET first_sale_ms = excluded.first_sale_ms, first_sale = excluded.first_sale
 WHERE excluded.first_sale_ms < customers.first_sale_ms
 
 -- name: ledger.insert_refund
-INSERT INTO refunds (advertiser_id, refund_id, conversion_id, amount_minor, currency, reason, receipt_id, at_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO refunds (advertiser_id, refund_id, conversion_id, named, amount_minor, currency, reason, receipt_id, at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT DO NOTHING
 
 -- name: ledger.refund
-SELECT COUNT(*) FROM refunds WHERE advertiser_id = $1 AND refund_id = $2
+SELECT conversion_id FROM refunds WHERE advertiser_id = $1 AND refund_id = $2
 
 -- name: ledger.unnamed_refund
-SELECT COUNT(*) FROM refunds
-WHERE conversion_id = $1 AND at_ms > $2 AND (amount_minor = $3 OR $4 = 1) AND refund_id = receipt_id
+SELECT COUNT(*) FROM refunds WHERE conversion_id = $1 AND at_ms > $2 AND named = $3 AND refund_id = receipt_id
 
 -- name: ledger.insert_quarantine
 INSERT INTO quarantine (number, id, advertiser_id, kind, code, reason, receipt_id, event, order_id, source, report, raw, at_ms)

@@ -28,11 +28,6 @@ UPDATE notifications SET read_at_ms = $1 WHERE role = $2 AND owner_id = $3 AND r
 -- name: notification.forget
 DELETE FROM notifications WHERE number IN (SELECT number FROM notifications WHERE created_at_ms < $1 LIMIT $2)
 
--- name: notification.starting
-SELECT id, starts_at_ms FROM campaigns
-WHERE starts_at_ms >= $1 AND starts_at_ms < $2 AND approved_at_ms > 0 AND paused_at_ms = 0 AND closed_at_ms = 0 AND archived_at_ms = 0
-ORDER BY starts_at_ms, id
-
 -- name: notification.keep_starts
 UPDATE counters SET value = $1 WHERE name = 'starts_told'
 

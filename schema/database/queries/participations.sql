@@ -24,10 +24,5 @@ LIMIT $limit
 -- name: participation.insert_event
 INSERT INTO participation_events (campaign_id, creator_id, number, at_ms, fields) VALUES ($1, $2, $3, $4, $5)
 
--- name: participation.event_at
-SELECT fields FROM participation_events
-WHERE campaign_id = $1 AND creator_id = $2 AND at_ms <= $3
-ORDER BY number DESC LIMIT 1
-
 -- name: participation.between
-SELECT creator_id, status FROM participations WHERE campaign_id = $1 AND creator_id > $2 AND creator_id <= $3
+SELECT creator_id, status FROM participations WHERE campaign_id = $1 AND creator_id >= $2 AND creator_id <= $3

@@ -42,7 +42,7 @@ await walk(async ({ open, check, page, data, wrong }) => {
   assert.match(await page.locator('#draft-text-error').innerText(), /required/);
   refused(422);
   await page.getByLabel('What you want to post').fill('Sunrise, coffee, SPF. In that order.');
-  await page.getByLabel('Where pictures and films can be seen').fill('https://files.example/reel.mp4');
+  await page.getByLabel('Where pictures and videos can be seen').fill('https://files.example/reel.mp4');
   await page.getByRole('button', { name: 'Hand in the draft' }).click();
   await said('Your draft waits for the advertiser');
   await check('creator-task-draft');

@@ -55,7 +55,7 @@ await walk(async ({ open, check, page, data }) => {
   await page.getByLabel('Currency').fill('USD');
   await page.getByLabel('Time zone').fill('Asia/Bangkok');
   await page.getByRole('button', { name: 'Make it' }).click();
-  await said('The advertiser is there');
+  await said('The advertiser has been created');
   await page.getByRole('searchbox').fill('Brand ' + data.stamp);
   await page.getByRole('button', { name: 'Search' }).click();
   assert.equal(await page.locator('tbody tr').count(), 1);
@@ -66,7 +66,7 @@ await walk(async ({ open, check, page, data }) => {
   await page.getByLabel('Name', { exact: true }).last().fill('Creator ' + data.stamp);
   await page.getByLabel('Country').fill('TH');
   await page.getByRole('button', { name: 'Make it' }).click();
-  await said('The creator is there');
+  await said('The creator has been created');
   await check('operator-creators');
 
   // A key is shown once, works, and is refused once it is revoked.
