@@ -31,7 +31,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "tributary_shipped_rows_total", Help: "Rows ClickHouse acknowledged, by table.",
 		}, []string{"table"}),
 		quarantine: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tributary_quarantined_total", Help: "Records put into quarantine, by reason.",
+			Name: "tributary_quarantined_total", Help: "Clicks put into quarantine, by reason.",
 		}, []string{"reason"}),
 		missing: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tributary_spool_missing_total", Help: "Records the log gave a number but could not give back: damaged on disk.",
@@ -45,7 +45,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		}, []string{"table"}),
 		unique: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tributary_unique_decided_total",
-			Help: "Hits of which several trackers decided whether they are unique, by who did: all together, or this one alone.",
+			Help: "Hits by who decided whether they are unique: trackers that share Redis together, or this one alone.",
 		}, []string{"by"}),
 	}
 	registry.MustRegister(m, m.shippedRows, m.quarantine, m.missing, m.insertSeconds, m.insertsFailed, m.unique)

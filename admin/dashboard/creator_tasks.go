@@ -122,7 +122,7 @@ func (t *taskView) decide() {
 	}
 	switch {
 	case len(t.Posts) > 0 && !t.Campaign.MultiPost:
-		t.NextStep = "Your post is known. Its likes and views are counted from here on."
+		t.NextStep = "Your post is recorded. Its likes and views are counted from here on."
 	case t.Campaign.RequireDraft && waiting:
 		t.NextStep = "Your draft waits for the advertiser. You will be told."
 	case t.Campaign.RequireDraft && !approved:

@@ -89,7 +89,7 @@ func TestTheNextStepOfATask(t *testing.T) {
 		"an approved draft": {view: taskView{Campaign: joined(drafts), Task: open(catalog.TaskOpen), Drafts: []catalog.Draft{{Status: catalog.DraftApproved}}},
 			says: "where it is", takes: true, submit: true},
 		"an approved draft that became a post": {view: taskView{Campaign: joined(drafts), Task: open(catalog.TaskOpen),
-			Drafts: []catalog.Draft{{Status: catalog.DraftApproved, PostID: "pst_1"}}, Posts: []catalog.Post{{}}}, says: "is known", submit: true},
+			Drafts: []catalog.Draft{{Status: catalog.DraftApproved, PostID: "pst_1"}}, Posts: []catalog.Post{{}}}, says: "is recorded", submit: true},
 		"cancelled": {view: taskView{Campaign: joined(drafts), Task: open(catalog.TaskCancelled)}},
 	} {
 		c.view.decide()

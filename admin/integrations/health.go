@@ -207,6 +207,7 @@ func advice(known map[string]string, code, otherwise string) string {
 
 // quarantineAdvice says what to do about reports that could not be taken.
 var quarantineAdvice = map[string]string{
+	ledger.CodeRefundConflict:  "a refund_id came that another order was refunded by; give each refund its own",
 	ledger.CodeOrderConflict:   "the same order came again with another amount or currency; send adjustments as refunds, or give each order its own order_id",
 	ledger.CodeOrderUnknown:    "refunds came for orders that were never reported; report the order first, under the same order_id",
 	ledger.CodeRefundExceeds:   "refunds are greater than what is left of their orders; check the amounts",

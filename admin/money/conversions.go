@@ -90,7 +90,7 @@ func (a *API) quarantine(api *admin.API) {
 	})
 	admin.Register(api, admin.Operation{
 		ID: "replay-quarantine", Method: http.MethodPost, Path: "/v1/quarantine/replay", Tag: "Conversions",
-		Summary: "Settle reports again after what stood in their way was mended", Roles: payers,
+		Summary: "Settle reports again once what stood in their way is fixed", Roles: payers,
 	}, func(ctx context.Context, in *replayInput) (*replayOutput, error) {
 		var check attribution.Checker
 		ids := in.Value().IDs

@@ -5,7 +5,7 @@ import { el, moment, toast, toastThere } from './ui.js';
 document.addEventListener('tributary:done', (event) => {
   if (!('ping' in event.target.dataset)) return;
   const d = event.detail;
-  toastThere(d.state === 'delivered' ? `The test was taken: ${d.response_code} in ${d.duration_ms} ms` : `The test was not taken: ${d.error || d.response_code}`);
+  toastThere(d.state === 'delivered' ? `The test was delivered: ${d.response_code} in ${d.duration_ms} ms` : `The test was not delivered: ${d.error || d.response_code}`);
 });
 
 document.addEventListener('click', async (event) => {
