@@ -19,6 +19,7 @@ const (
 	silentShort, silentLong       = 500, 20_000                   // connections held open
 	slowShort, slowLong           = 100, 2_000                    // and those that say something now and then
 	peaceShort, peaceLong         = time.Second, 35 * time.Second // longer than a silent connection may live
+	settlingLong                  = 5 * time.Second
 	siegeTimeShort, siegeTimeLong = time.Second, 30 * time.Second // in which every connection is cut off once
 	siegeRateShort, siegeRateLong = 400.0, 2_000.0
 	siegeShoppers                 = 8
@@ -56,6 +57,9 @@ func besieged(ctx context.Context, t *trial) error {
 	}
 	silent := t.lay(ctx, s, t.count(silentShort, silentLong), silentBesiegers)
 	if err := within(ctx, time.Minute, silent.isLaid); err != nil {
+		return err
+	}
+	if err := sleep(ctx, t.lasting(0, settlingLong)); err != nil { // thousands were opened at once
 		return err
 	}
 	crowd.p99()
