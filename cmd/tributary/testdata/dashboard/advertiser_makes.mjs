@@ -68,7 +68,7 @@ await walk(async ({ open, check, page, data, shot, measureAxe, wrong }) => {
   await reloaded(() => page.getByRole('dialog').getByRole('button', { name: 'Close it' }).click());
   await done('Closed');
 
-  // A webhook: its secret once, a test that is not taken, why, again, another secret, off.
+  // A webhook: its secret once, a test that is not delivered, why, again, another secret, off.
   await open('/webhooks');
   await page.getByRole('button', { name: 'New webhook' }).click();
   await page.getByLabel('Address').fill('http://hooks.example.com/x');
@@ -85,7 +85,7 @@ await walk(async ({ open, check, page, data, shot, measureAxe, wrong }) => {
   await page.getByRole('link', { name: 'hooks.tributary.invalid' }).click();
   await page.waitForURL(/webhooks\/whk_/);
   await reloaded(() => page.getByRole('button', { name: 'Send a test' }).click());
-  await done('The test was not taken');
+  await done('The test was not delivered');
   await page.getByText('1 attempt failed.').waitFor();
   await check('webhook');
   await page.getByRole('button', { name: 'See' }).first().click();
